@@ -1,0 +1,2 @@
+//! The capture agent.
+pub mod source;

@@ -1,0 +1,3 @@
+//! Deskreel's bytes and keys.
+pub mod picture;
+pub use picture::Picture;
