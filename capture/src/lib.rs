@@ -1,2 +1,3 @@
-//! The capture agent.
+//! The capture agent: screens in, segments out.
+pub mod core;
 pub mod source;

@@ -1,1 +1,3 @@
-//! placeholder
+//! What whole-system tests and the demo need from the world around Deskreel.
+
+pub mod desktop;

@@ -27,6 +27,13 @@ pub trait ScreenSource: Send {
     /// # Errors
     /// [`SourceError`] when the display is gone or refuses.
     fn grab(&mut self) -> Result<Vec<Surface>, SourceError>;
+
+    /// Takes back pictures that are no longer needed, so that the next grab reuses their memory.
+    ///
+    /// Optional: a source may ignore them, and a caller may keep them.
+    fn recycle(&mut self, used: Vec<Surface>) {
+        drop(used);
+    }
 }
 
 /// Why a screen could not be photographed.

@@ -1,0 +1,143 @@
+//! The tiles that the bucket holds, and where: what makes a tile "seen".
+
+use std::collections::HashMap;
+
+use deskreel_format::{PackRef, SegmentId, TileHash};
+
+/// A tile in a pack, packs numbered in the order in which this index learnt of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// Number of the pack in [`KnownTiles`].
+    pub pack: u32,
+    /// Slot in that pack.
+    pub slot: u32,
+}
+
+/// A pack and the hashes of its tiles, slot by slot: the unit in which the index is learnt, kept on
+/// disk and rebuilt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackTiles {
+    /// Where the pack lies; offset from the start of its object.
+    pub pack: PackRef,
+    /// One hash per slot.
+    pub hashes: Vec<TileHash>,
+}
+
+/// The index of known tiles.
+///
+/// Invariant: a place is handed out only while its pack is younger than the lease, so that expiry
+/// by age never breaks a screenshot.
+#[derive(Debug)]
+pub struct KnownTiles {
+    lease_ms: u64,
+    packs: Vec<PackRef>,
+    places: HashMap<TileHash, Place>,
+}
+
+impl KnownTiles {
+    /// An empty index whose entries are good for `lease_ms`.
+    pub fn new(lease_ms: u64) -> Self {
+        Self { lease_ms, packs: Vec::new(), places: HashMap::new() }
+    }
+
+    /// Number of tiles.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Where pack number `pack` lies.
+    pub fn pack(&self, pack: u32) -> PackRef {
+        self.packs[pack as usize]
+    }
+
+    /// Whether tiles of a pack may still be referred to at `now_ms`. A clock that jumped back makes
+    /// no pack older.
+    pub fn in_lease(&self, pack: u32, now_ms: u64) -> bool {
+        now_ms.saturating_sub(self.packs[pack as usize].segment.first_ms) < self.lease_ms
+    }
+
+    /// Where a tile is, if it may be referred to at `now_ms`.
+    pub fn find(&self, hash: &TileHash, now_ms: u64) -> Option<Place> {
+        self.places.get(hash).copied().filter(|place| self.in_lease(place.pack, now_ms))
+    }
+
+    /// Learns a pack; its tiles replace older places of the same tiles. Returns its number.
+    pub fn learn(&mut self, tiles: &PackTiles) -> u32 {
+        let pack = self.packs.len() as u32;
+        self.packs.push(tiles.pack);
+        for (slot, hash) in tiles.hashes.iter().enumerate() {
+            self.places.insert(*hash, Place { pack, slot: slot as u32 });
+        }
+        pack
+    }
+
+    /// Corrects where a pack lies, once the object around it is complete.
+    pub(crate) fn relocate(&mut self, pack: u32, to: PackRef) {
+        self.packs[pack as usize] = to;
+    }
+
+    /// Forgets tiles whose lease is over, to bound memory.
+    pub fn expire(&mut self, now_ms: u64) {
+        let (packs, lease_ms) = (&self.packs, self.lease_ms);
+        self.places.retain(|_, place| {
+            now_ms.saturating_sub(packs[place.pack as usize].segment.first_ms) < lease_ms
+        });
+        if self.places.len() * 4 < self.places.capacity() {
+            self.places.shrink_to_fit();
+        }
+    }
+
+    /// Forgets every tile of segments that do not satisfy `keep`: they are not in the bucket.
+    pub fn retain_segments(&mut self, keep: impl Fn(&SegmentId) -> bool) {
+        let packs = &self.packs;
+        self.places.retain(|_, place| keep(&packs[place.pack as usize].segment));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pack(first_ms: u64, hashes: &[u8]) -> PackTiles {
+        let segment = SegmentId { first_ms, writer: 1 };
+        PackTiles {
+            pack: PackRef { segment, offset: 0, len: 1, tiles: hashes.len() as u32 },
+            hashes: hashes.iter().map(|byte| TileHash([*byte; 16])).collect(),
+        }
+    }
+
+    #[test]
+    fn a_tile_is_unknown_once_its_lease_is_over_and_known_again_when_stored_again() {
+        let mut known = KnownTiles::new(100);
+        known.learn(&pack(1_000, &[1, 2]));
+        let hash = TileHash([2; 16]);
+        assert_eq!(known.find(&hash, 1_099), Some(Place { pack: 0, slot: 1 }));
+        assert_eq!(known.find(&hash, 1_100), None);
+        known.learn(&pack(1_100, &[2]));
+        assert_eq!(known.find(&hash, 1_100), Some(Place { pack: 1, slot: 0 }));
+        known.expire(1_150);
+        assert_eq!(known.len(), 1);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_back_loses_no_tile() {
+        let mut known = KnownTiles::new(100);
+        known.learn(&pack(1_000, &[1]));
+        assert!(known.find(&TileHash([1; 16]), 5).is_some());
+    }
+
+    #[test]
+    fn tiles_of_missing_segments_are_forgotten() {
+        let mut known = KnownTiles::new(100);
+        known.learn(&pack(1, &[1]));
+        known.learn(&pack(2, &[2]));
+        known.retain_segments(|id| id.first_ms == 2);
+        assert!(known.find(&TileHash([1; 16]), 3).is_none());
+        assert!(known.find(&TileHash([2; 16]), 3).is_some());
+    }
+}

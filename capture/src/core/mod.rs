@@ -1,0 +1,6 @@
+//! The agent's pure core: which tiles are new, what is stored, what a seek costs. No I/O, no clock.
+
+pub mod budget;
+pub mod known;
+pub mod recorder;
+pub mod sealed;

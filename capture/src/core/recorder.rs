@@ -1,0 +1,456 @@
+//! From screenshots to segments: compares, hashes, looks up, packs.
+
+use std::collections::HashMap;
+
+use deskreel_format::codec::{Codec, TilePos};
+use deskreel_format::{
+    CellChange, Digest, DomainKey, FormatError, Grid, Layout, Manifest, Moment, Pack, PackRef,
+    Picture, Segment, SegmentId, SurfaceInfo, TileHash, TileRef, TileSize,
+};
+
+use super::budget::{PackUse, SeekBudget, packs_to_clean};
+use super::known::{KnownTiles, PackTiles, Place};
+use super::sealed::Sealed;
+use crate::source::Surface;
+
+/// How a stream is recorded.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Tile size.
+    pub tile: TileSize,
+    /// Codec of new packs.
+    pub codec: Codec,
+    /// Milliseconds between screenshots as planned.
+    pub interval_ms: u32,
+    /// Keys the tile hashes.
+    pub domain: DomainKey,
+    /// Bound of cold seeks.
+    pub budget: SeekBudget,
+    /// Largest number of pixels in one pack: a screen full of new tiles becomes several packs, so
+    /// that later seeks need not fetch all of it for a corner.
+    pub pack_pixels: u32,
+}
+
+/// What one screenshot did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shot {
+    /// Cells of the screen.
+    pub cells: usize,
+    /// Cells that differ from the screenshot before.
+    pub changed: usize,
+    /// Cells that show a tile never seen before.
+    pub new_tiles: usize,
+    /// Cells whose tile was stored again to keep the seek budget or the lease.
+    pub stored_again: usize,
+}
+
+/// Why a screenshot was refused. The recorder stays as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The picture or layout is beyond the format.
+    #[error("this screenshot cannot be recorded: {0}")]
+    Format(#[from] FormatError),
+    /// No surface at all.
+    #[error("the screenshot has no surface")]
+    Empty,
+    /// Time does not advance within a segment; seal it and start another writer.
+    #[error("the clock went back: {time_ms} is not after {last_ms}")]
+    ClockBack {
+        /// Time of this screenshot.
+        time_ms: u64,
+        /// Time of the one before.
+        last_ms: u64,
+    },
+}
+
+/// The screenshot before, to compare with.
+struct Previous {
+    layout: Layout,
+    grids: Vec<Grid>,
+    pictures: Vec<Picture>,
+    hashes: Vec<TileHash>,
+    places: Vec<Place>,
+}
+
+/// The segment being built.
+struct Open {
+    id: SegmentId,
+    layouts: Vec<Layout>,
+    moments: Vec<OpenMoment>,
+    packs: Vec<(u32, Vec<u8>, Vec<TileHash>)>,
+}
+
+impl Open {
+    fn new(id: SegmentId) -> Self {
+        Self { id, layouts: Vec::new(), moments: Vec::new(), packs: Vec::new() }
+    }
+}
+
+struct OpenMoment {
+    time_ms: u64,
+    layout: u32,
+    idle: bool,
+    digests: Vec<Digest>,
+    changes: Vec<(u32, Place)>,
+}
+
+/// Turns screenshots into segments. Pure: time comes in, bytes come out.
+pub struct Recorder {
+    settings: Settings,
+    writer: u32,
+    known: KnownTiles,
+    previous: Option<Previous>,
+    open: Option<Open>,
+}
+
+impl Recorder {
+    /// A recorder that knows `known` and signs its segments as `writer` (random, never 0).
+    pub fn new(settings: Settings, writer: u32, known: KnownTiles) -> Self {
+        Self { settings, writer, known, previous: None, open: None }
+    }
+
+    /// The index of known tiles.
+    pub fn known(&self) -> &KnownTiles {
+        &self.known
+    }
+
+    /// Forgets what the lease no longer covers.
+    pub fn expire(&mut self, now_ms: u64) {
+        self.known.expire(now_ms);
+    }
+
+    /// From the next segment on, another writer: needed after the clock went back.
+    pub fn change_writer(&mut self, writer: u32) {
+        self.writer = writer;
+    }
+
+    /// Screenshots in the segment being built.
+    pub fn pending(&self) -> usize {
+        self.open.as_ref().map_or(0, |open| open.moments.len())
+    }
+
+    /// Adds a screenshot taken at `time_ms` to the segment being built.
+    ///
+    /// # Errors
+    /// [`RecordError`]; nothing has changed then.
+    pub fn shoot(
+        &mut self,
+        time_ms: u64,
+        surfaces: Vec<Surface>,
+        idle: bool,
+    ) -> Result<Shot, RecordError> {
+        if surfaces.is_empty() {
+            return Err(RecordError::Empty);
+        }
+        if let Some(last) = self.open.as_ref().and_then(|open| open.moments.last())
+            && time_ms <= last.time_ms
+        {
+            return Err(RecordError::ClockBack { time_ms, last_ms: last.time_ms });
+        }
+        let layout = layout_of(&surfaces);
+        let grids = layout.grids(self.settings.tile)?;
+        let pictures: Vec<Picture> = surfaces.into_iter().map(|s| s.picture).collect();
+        let previous = self.previous.take().filter(|before| before.layout == layout);
+        let mut screen = self.look_up(time_ms, &grids, &pictures, previous);
+        let clean = self.clean_plan(time_ms, &screen.places);
+        let again = self.mark_again(&clean, &mut screen);
+        let new_tiles = screen.missing.len() - again;
+        let id = self.open_id(time_ms);
+        self.store_missing(id, &grids, &pictures, &mut screen)?;
+        let shot = Shot {
+            cells: screen.places.len(),
+            changed: screen.changed,
+            new_tiles,
+            stored_again: again,
+        };
+        let digests = pictures.iter().map(Digest::of).collect();
+        let places: Vec<Place> =
+            screen.places.iter().map(|place| place.unwrap_or(Place { pack: 0, slot: 0 })).collect();
+        self.add_moment(time_ms, &layout, idle, digests, &places, screen.before.as_deref());
+        let hashes = screen.hashes;
+        self.previous = Some(Previous { layout, grids, pictures, hashes, places });
+        Ok(shot)
+    }
+
+    /// Finds what every cell shows: unchanged, known, or missing (`None`).
+    fn look_up(
+        &self,
+        now_ms: u64,
+        grids: &[Grid],
+        pictures: &[Picture],
+        previous: Option<Previous>,
+    ) -> Lookup {
+        let total = grids.iter().map(Grid::cells).sum();
+        let mut hashes = Vec::with_capacity(total);
+        let mut places: Vec<Option<Place>> = Vec::with_capacity(total);
+        let mut missing = Vec::new();
+        let mut changed = 0;
+        for (index, (grid, picture)) in grids.iter().zip(pictures).enumerate() {
+            let same = previous.as_ref().map(|p| same_cells(grid, &p.pictures[index], picture));
+            for cell in 0..grid.cells() {
+                let global = hashes.len();
+                if let (Some(previous), Some(same)) = (&previous, &same)
+                    && same[cell]
+                {
+                    hashes.push(previous.hashes[global]);
+                    places.push(Some(previous.places[global]));
+                    continue;
+                }
+                changed += 1;
+                let width = picture.width() as usize;
+                let hash =
+                    TileHash::of_cell(&self.settings.domain, grid, picture.rgb(), width, cell);
+                let place = self.known.find(&hash, now_ms);
+                if place.is_none() {
+                    missing.push(global);
+                }
+                hashes.push(hash);
+                places.push(place);
+            }
+        }
+        Lookup { hashes, places, missing, changed, before: previous.map(|p| p.places) }
+    }
+
+    /// The packs whose shown tiles are to be stored again: those past the lease, then those that
+    /// the seek budget asks for.
+    fn clean_plan(&self, now_ms: u64, places: &[Option<Place>]) -> Vec<u32> {
+        let mut shown: Vec<Place> = places.iter().flatten().copied().collect();
+        shown.sort_unstable();
+        shown.dedup();
+        let mut uses: Vec<PackUse> = Vec::new();
+        for place in shown {
+            match uses.last_mut() {
+                Some(last) if last.pack == place.pack => last.shown += 1,
+                _ => {
+                    let PackRef { len, tiles, .. } = self.known.pack(place.pack);
+                    uses.push(PackUse { pack: place.pack, len, tiles, shown: 1 });
+                }
+            }
+        }
+        let (kept, mut clean): (Vec<PackUse>, Vec<u32>) = {
+            let (kept, old): (Vec<PackUse>, Vec<PackUse>) =
+                uses.into_iter().partition(|u| self.known.in_lease(u.pack, now_ms));
+            (kept, old.into_iter().map(|u| u.pack).collect())
+        };
+        clean.extend(packs_to_clean(&kept, &self.settings.budget));
+        clean
+    }
+
+    /// Takes the place from every cell that refers to a pack in `clean`; returns how many
+    /// cells that were.
+    fn mark_again(&self, clean: &[u32], screen: &mut Lookup) -> usize {
+        if clean.is_empty() {
+            return 0;
+        }
+        let before = screen.missing.len();
+        for (cell, place) in screen.places.iter_mut().enumerate() {
+            if place.is_some_and(|place| clean.contains(&place.pack)) {
+                *place = None;
+                screen.missing.push(cell);
+            }
+        }
+        screen.missing.sort_unstable();
+        screen.missing.len() - before
+    }
+
+    /// The segment being built, or the one that a screenshot at `time_ms` will begin.
+    fn open_id(&self, time_ms: u64) -> SegmentId {
+        let next = SegmentId { first_ms: time_ms, writer: self.writer };
+        self.open.as_ref().map_or(next, |open| open.id)
+    }
+
+    /// Stores the tiles of all missing cells in packs of the open segment, and gives the cells their
+    /// places.
+    fn store_missing(
+        &mut self,
+        id: SegmentId,
+        grids: &[Grid],
+        pictures: &[Picture],
+        screen: &mut Lookup,
+    ) -> Result<(), FormatError> {
+        let tile = self.settings.tile;
+        let most = (self.settings.pack_pixels / (tile.pixels() * tile.pixels())).max(1) as usize;
+        let mut fresh: HashMap<TileHash, usize> = HashMap::new();
+        let mut tiles: Vec<(usize, TilePos)> = Vec::new();
+        for cell in &screen.missing {
+            fresh.entry(screen.hashes[*cell]).or_insert_with(|| {
+                tiles.push((*cell, position(grids, *cell)));
+                tiles.len() - 1
+            });
+        }
+        let per_pack = tiles.len().div_ceil(tiles.len().div_ceil(most).max(1)).max(1);
+        let mut coded = Vec::new();
+        for chunk in tiles.chunks(per_pack) {
+            let mut rgb = vec![0; chunk.len() * tile.tile_bytes()];
+            for ((cell, _), out) in chunk.iter().zip(rgb.chunks_exact_mut(tile.tile_bytes())) {
+                let (surface, local) = locate(grids, *cell);
+                grids[surface].cut(pictures[surface].rgb(), local, out);
+            }
+            let positions: Vec<TilePos> = chunk.iter().map(|(_, position)| *position).collect();
+            let bytes = Pack::encode(self.settings.codec, tile, &positions, &rgb)?;
+            let hashes: Vec<TileHash> =
+                chunk.iter().map(|(cell, _)| screen.hashes[*cell]).collect();
+            coded.push((bytes, hashes));
+        }
+        // Learnt only once all are coded: a refused screenshot must leave nothing behind that later
+        // ones would refer to.
+        let open = self.open.get_or_insert_with(|| Open::new(id));
+        let mut offset: usize = open.packs.iter().map(|pack| pack.1.len()).sum();
+        let mut numbers = Vec::new();
+        for (bytes, hashes) in coded {
+            let (len, tiles) = (bytes.len() as u32, hashes.len() as u32);
+            let pack = PackRef { segment: id, offset: offset as u32, len, tiles };
+            offset += bytes.len();
+            let number = self.known.learn(&PackTiles { pack, hashes: hashes.clone() });
+            numbers.push(number);
+            open.packs.push((number, bytes, hashes));
+        }
+        for cell in &screen.missing {
+            let index = fresh[&screen.hashes[*cell]];
+            let (pack, slot) = (numbers[index / per_pack], (index % per_pack) as u32);
+            screen.places[*cell] = Some(Place { pack, slot });
+        }
+        Ok(())
+    }
+
+    fn add_moment(
+        &mut self,
+        time_ms: u64,
+        layout: &Layout,
+        idle: bool,
+        digests: Vec<Digest>,
+        places: &[Place],
+        before: Option<&[Place]>,
+    ) {
+        let id = self.open_id(time_ms);
+        let open = self.open.get_or_insert_with(|| Open::new(id));
+        let number = open.layouts.iter().position(|l| l == layout).unwrap_or_else(|| {
+            open.layouts.push(layout.clone());
+            open.layouts.len() - 1
+        }) as u32;
+        let follows = open.moments.last().is_some_and(|last| last.layout == number);
+        let before = before.filter(|_| follows);
+        let changed = |cell: usize| before.is_none_or(|before| before[cell] != places[cell]);
+        let changes = (0..places.len()).filter(|c| changed(*c)).map(|c| (c as u32, places[c]));
+        let changes = changes.collect();
+        open.moments.push(OpenMoment { time_ms, layout: number, idle, digests, changes });
+    }
+
+    /// Completes the segment being built; `None` when it holds no screenshot.
+    ///
+    /// # Errors
+    /// [`FormatError::Limit`] when it would be larger than an object may be.
+    pub fn seal(&mut self) -> Result<Option<Sealed>, FormatError> {
+        let Some(open) = self.open.take().filter(|open| !open.moments.is_empty()) else {
+            return Ok(None);
+        };
+        let (manifest, blobs) = self.manifest_of(&open);
+        let bytes = Segment::encode(&manifest, &blobs)?;
+        let packs_start = bytes.len() - blobs.iter().map(Vec::len).sum::<usize>();
+        let mut packs = Vec::new();
+        for (number, _, hashes) in open.packs {
+            let mut pack = self.known.pack(number);
+            pack.offset += packs_start as u32;
+            self.known.relocate(number, pack);
+            packs.push(PackTiles { pack, hashes });
+        }
+        let last_ms = manifest.moments.last().map_or(open.id.first_ms, |moment| moment.time_ms);
+        Ok(Some(Sealed { id: open.id, bytes, packs, moments: manifest.moments.len(), last_ms }))
+    }
+
+    /// The manifest, whose table holds just the packs that it uses, most used first.
+    fn manifest_of(&self, open: &Open) -> (Manifest, Vec<Vec<u8>>) {
+        let mut uses: HashMap<u32, usize> = HashMap::new();
+        for (_, place) in open.moments.iter().flat_map(|m| &m.changes) {
+            *uses.entry(place.pack).or_default() += 1;
+        }
+        let mut table: Vec<u32> = uses.keys().copied().collect();
+        table.sort_unstable_by_key(|pack| (std::cmp::Reverse(uses[pack]), *pack));
+        let index: HashMap<u32, u32> =
+            table.iter().enumerate().map(|(i, p)| (*p, i as u32)).collect();
+        let to_ref = |place: &Place| TileRef { pack: index[&place.pack], slot: place.slot };
+        let moments = open.moments.iter().map(|moment| Moment {
+            time_ms: moment.time_ms,
+            layout: moment.layout,
+            idle: moment.idle,
+            digests: moment.digests.clone(),
+            changes: moment
+                .changes
+                .iter()
+                .map(|(cell, place)| CellChange { cell: *cell, to: to_ref(place) })
+                .collect(),
+        });
+        let manifest = Manifest {
+            id: open.id,
+            tile: self.settings.tile,
+            interval_ms: self.settings.interval_ms,
+            layouts: open.layouts.clone(),
+            packs: table.iter().map(|pack| self.known.pack(*pack)).collect(),
+            moments: moments.collect(),
+            absences: Vec::new(),
+            tail: Vec::new(),
+        };
+        (manifest, open.packs.iter().map(|(_, bytes, _)| bytes.clone()).collect())
+    }
+}
+
+/// What the cells of a screenshot are, before anything is stored.
+struct Lookup {
+    hashes: Vec<TileHash>,
+    places: Vec<Option<Place>>,
+    /// Cells whose tile must be stored, ascending.
+    missing: Vec<usize>,
+    changed: usize,
+    /// Places of the screenshot before, if its layout was the same.
+    before: Option<Vec<Place>>,
+}
+
+fn layout_of(surfaces: &[Surface]) -> Layout {
+    let info = |s: &Surface| SurfaceInfo {
+        name: s.name.chars().take(60).collect(),
+        x: s.x,
+        y: s.y,
+        scale_milli: s.scale_milli,
+        width: s.picture.width(),
+        height: s.picture.height(),
+    };
+    Layout { surfaces: surfaces.iter().map(info).collect() }
+}
+
+/// Surface and cell of a global cell number.
+fn locate(grids: &[Grid], cell: usize) -> (usize, usize) {
+    let mut local = cell;
+    for (surface, grid) in grids.iter().enumerate() {
+        if local < grid.cells() {
+            return (surface, local);
+        }
+        local -= grid.cells();
+    }
+    (grids.len() - 1, 0)
+}
+
+/// Where a cell lies when the surfaces stand one below the other.
+fn position(grids: &[Grid], cell: usize) -> TilePos {
+    let (surface, local) = locate(grids, cell);
+    let above: u32 = grids[..surface].iter().map(Grid::rows).sum();
+    let cols = grids[surface].cols() as usize;
+    TilePos { row: above + (local / cols) as u32, col: (local % cols) as u32 }
+}
+
+/// Which cells are equal, pixel for pixel. Whole rows of pixels are compared first: most are equal.
+fn same_cells(grid: &Grid, before: &Picture, now: &Picture) -> Vec<bool> {
+    let mut same = vec![true; grid.cells()];
+    let (side, stride) = (grid.tile().pixels() as usize, now.width() as usize * 3);
+    let rows = before.rgb().chunks_exact(stride).zip(now.rgb().chunks_exact(stride));
+    for (y, (old, new)) in rows.enumerate() {
+        if old == new {
+            continue;
+        }
+        let first = y / side * grid.cols() as usize;
+        let parts = old.chunks(side * 3).zip(new.chunks(side * 3));
+        for (same, (old, new)) in same[first..].iter_mut().zip(parts) {
+            *same = *same && old == new;
+        }
+    }
+    same
+}

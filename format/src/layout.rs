@@ -1,0 +1,85 @@
+//! How the surfaces (monitors) of a desktop lie beside each other.
+
+use crate::error::check_limit;
+use crate::wire::{Reader, put_varint, zigzag};
+use crate::{FormatError, Grid, Limits, TileSize};
+
+/// One monitor of a layout.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SurfaceInfo {
+    /// The output's name, at most 255 bytes of UTF-8.
+    pub name: String,
+    /// Left edge on the desktop, pixels.
+    pub x: i32,
+    /// Top edge on the desktop, pixels.
+    pub y: i32,
+    /// Pixels per logical pixel in thousandths.
+    pub scale_milli: u32,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+}
+
+/// All monitors at one time, in the order in which their cells follow each other.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Layout {
+    /// At least one surface.
+    pub surfaces: Vec<SurfaceInfo>,
+}
+
+impl Layout {
+    /// The grid of each surface, in order.
+    ///
+    /// # Errors
+    /// [`FormatError::Limit`] when a surface has an impossible size.
+    pub fn grids(&self, tile: TileSize) -> Result<Vec<Grid>, FormatError> {
+        self.surfaces.iter().map(|s| Grid::new(s.width, s.height, tile)).collect()
+    }
+
+    pub(crate) fn cells(&self, tile: TileSize, limits: &Limits) -> Result<usize, FormatError> {
+        let cells = self.grids(tile)?.iter().map(Grid::cells).sum::<usize>();
+        check_limit("cells of a screenshot", cells as u64, limits.cells as u64)?;
+        Ok(cells)
+    }
+
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.surfaces.len() as u64);
+        for surface in &self.surfaces {
+            put_varint(out, surface.name.len() as u64);
+            out.extend_from_slice(surface.name.as_bytes());
+            put_varint(out, zigzag(surface.x.into()));
+            put_varint(out, zigzag(surface.y.into()));
+            put_varint(out, surface.scale_milli.into());
+            put_varint(out, surface.width.into());
+            put_varint(out, surface.height.into());
+        }
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>, limits: &Limits) -> Result<Self, FormatError> {
+        let count = reader.count("surfaces of a layout", limits.surfaces)?;
+        if count == 0 {
+            return Err(reader.invalid("a layout has no surface"));
+        }
+        let mut surfaces = Vec::with_capacity(count);
+        for _ in 0..count {
+            let length = reader.count("bytes of a surface's name", 255)?;
+            let name = std::str::from_utf8(reader.bytes(length)?)
+                .map_err(|_| reader.invalid("a surface's name is not UTF-8"))?
+                .to_owned();
+            let coordinate = |reader: &mut Reader<'_>| {
+                i32::try_from(reader.signed()?)
+                    .map_err(|_| reader.invalid("a surface's position is out of range"))
+            };
+            surfaces.push(SurfaceInfo {
+                name,
+                x: coordinate(reader)?,
+                y: coordinate(reader)?,
+                scale_milli: reader.narrow_u32("a surface's scale is out of range")?,
+                width: reader.narrow_u32("a surface's width is out of range")?,
+                height: reader.narrow_u32("a surface's height is out of range")?,
+            });
+        }
+        Ok(Self { surfaces })
+    }
+}

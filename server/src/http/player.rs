@@ -1,0 +1,175 @@
+//! The player's static files.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path as UrlPath, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::{App, Failure, not_found};
+
+const INDEX: &str = "index.html";
+
+/// The page may run only what this server sent; it may fetch from any endpoint a grant names.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
+    script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; font-src 'self'; \
+    img-src 'self' blob: data:; connect-src *; worker-src 'self' blob:; manifest-src 'self'; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const MISSING: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+    <title>Deskreel: no player here</title>\
+    <h1>The player is not built</h1>\
+    <p>This server found no player. Build it with <code>cargo xtask dist</code>, \
+    then reload this page, or start the server with <code>--player DIR</code>.</p>\n";
+
+/// Where the player may be: where the person said, else beside the executable, else `dist/player`.
+pub(crate) fn candidates(given: Option<PathBuf>) -> Vec<PathBuf> {
+    if let Some(given) = given {
+        return vec![given];
+    }
+    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("player")));
+    beside.into_iter().chain([Path::new("dist").join("player")]).collect()
+}
+
+pub(super) async fn index(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    respond(app, INDEX.to_owned(), headers).await
+}
+
+pub(super) async fn file(
+    State(app): State<Arc<App>>,
+    UrlPath(path): UrlPath<String>,
+    headers: HeaderMap,
+) -> Response {
+    respond(app, path, headers).await
+}
+
+async fn respond(app: Arc<App>, path: String, headers: HeaderMap) -> Response {
+    let name = path.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        // Looked for at each request, so that a player built meanwhile is found.
+        let root = app.players.iter().find(|root| root.join(INDEX).is_file())?;
+        Some(read_below(root, &path))
+    });
+    let mut response = match read.await {
+        Ok(Some(Some(bytes))) => found(&name, bytes, &headers),
+        Ok(Some(None)) => not_found().await.into_response(),
+        Ok(None) => {
+            let html = HeaderValue::from_static("text/html; charset=utf-8");
+            (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, html)], MISSING).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "player file");
+            Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log says how")
+                .into_response()
+        }
+    };
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        // Checked by ETag at every load: page, code and WASM of different builds must never mix.
+        (header::CACHE_CONTROL, "no-cache"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+fn found(name: &str, bytes: Vec<u8>, headers: &HeaderMap) -> Response {
+    let etag = format!("\"{}\"", &blake3::hash(&bytes).to_hex()[..32]);
+    let known = headers
+        .get(header::IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag));
+    let mut response = if known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let kind = HeaderValue::from_static(content_type(name));
+        ([(header::CONTENT_TYPE, kind)], Body::from(bytes)).into_response()
+    };
+    if let Ok(etag) = HeaderValue::try_from(etag) {
+        response.headers_mut().insert(header::ETAG, etag);
+    }
+    response
+}
+
+/// Reads the file `path` names below `root`; `None` if it is not a file there. `path` is decoded
+/// already, once.
+fn read_below(root: &Path, path: &str) -> Option<Vec<u8>> {
+    let mut file = root.to_owned();
+    for segment in path.split('/') {
+        let plain = !segment.is_empty()
+            && !segment.starts_with('.')
+            && !segment.contains(['\\', ':', '\0']);
+        if !plain {
+            return None;
+        }
+        file.push(segment);
+    }
+    // A link in the player's directory must not lead out of it either.
+    let (root, file) = (root.canonicalize().ok()?, file.canonicalize().ok()?);
+    if !file.starts_with(&root) || !file.is_file() {
+        return None;
+    }
+    std::fs::read(file).ok()
+}
+
+fn content_type(name: &str) -> &'static str {
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    match extension.to_ascii_lowercase().as_str() {
+        "html" => "text/html; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "wasm" => "application/wasm",
+        "json" | "map" => "application/json",
+        "webmanifest" => "application/manifest+json",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "webp" => "image/webp",
+        "ico" => "image/x-icon",
+        "woff2" => "font/woff2",
+        "txt" => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_outside_the_directory_is_read() {
+        let outer = tempfile::tempdir().unwrap();
+        let root = outer.path().join("player");
+        std::fs::create_dir_all(root.join("js")).unwrap();
+        std::fs::write(outer.path().join("secret"), "s").unwrap();
+        std::fs::write(root.join("js").join("a.js"), "a").unwrap();
+        std::fs::write(root.join(".hidden"), "h").unwrap();
+        assert_eq!(read_below(&root, "js/a.js").unwrap(), b"a");
+        for path in [
+            "../secret",
+            "js/../../secret",
+            "/etc/passwd",
+            "js//a.js",
+            "./js/a.js",
+            "js",
+            "",
+            ".hidden",
+            "..\\secret",
+            "js\\a.js",
+            "js/a.js/",
+            "js/a.js\0",
+        ] {
+            assert_eq!(read_below(&root, path), None, "{path}");
+        }
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(outer.path().join("secret"), root.join("link")).unwrap();
+            assert_eq!(read_below(&root, "link"), None);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! `cargo xtask dist`: everything people are handed, built for release.
+
+use std::env::consts::EXE_SUFFIX;
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use crate::repo::Repo;
+use crate::{process, wasm};
+
+/// Arguments of `dist`.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Writes dist/player (see `cargo xtask wasm --help`) and the programs dist/deskreel and
+dist/deskreel-server.
+
+Example:
+  cargo xtask dist")]
+pub(crate) struct Args {}
+
+/// The programs, with the packages that hold them.
+const PROGRAMS: [(&str, &str); 2] =
+    [("deskreel-capture", "deskreel"), ("deskreel-server", "deskreel-server")];
+
+/// Runs the command.
+///
+/// # Errors
+/// If a build fails.
+pub(crate) fn run(repo: &Repo, _args: &Args) -> Result<()> {
+    wasm::run(repo, &wasm::Args::default())?;
+    let mut cargo = repo.cargo(["build", "--release"]);
+    for (package, program) in PROGRAMS {
+        cargo.args(["--package", package, "--bin", program]);
+    }
+    process::run(&mut cargo)?;
+    for (_, program) in PROGRAMS {
+        let file = format!("{program}{EXE_SUFFIX}");
+        let built = repo.target.join("release").join(&file);
+        let copy = repo.dist().join(&file);
+        // Written beside and renamed: a program that is running cannot be written over.
+        let fresh = repo.dist().join(format!(".{file}"));
+        fs::copy(&built, &fresh).with_context(|| format!("cannot copy {}", built.display()))?;
+        fs::rename(&fresh, &copy)
+            .with_context(|| format!("cannot write {}: is it running?", copy.display()))?;
+        println!("{} is ready ({} KB)", copy.display(), fs::metadata(&copy)?.len().div_ceil(1000));
+    }
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! `cargo xtask wasm`: builds the player for the browser, bindings and pages included.
+//!
+//! The crate stays a plain library in its `Cargo.toml` and becomes a `cdylib` only here,
+//! through `cargo rustc --crate-type cdylib`, which overrides whatever is written there:
+//! with `rlib` and `cdylib` in `Cargo.toml` a plain `cargo build` would silently drop
+//! link-time optimisation, and with `cdylib` alone tests would have no library to link to.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::process;
+use crate::repo::Repo;
+use crate::setup::{WASM_TARGET, has_wasm_target};
+
+const PACKAGE: &str = "deskreel-player";
+
+/// What the generated files are called: `player.js` and `player_bg.wasm`.
+const NAME: &str = "player";
+
+/// Arguments of `wasm`.
+#[derive(clap::Args, Default)]
+#[command(after_help = "\
+Writes dist/player: player.js and player_bg.wasm, generated from the crate deskreel-player,
+and the files of wasm-player/web as they are. Any web server can serve that folder. Where
+wasm-opt is on PATH the release build is put through it; it is never required.
+
+Examples:
+  cargo xtask wasm          the player as people get it: small and fast, slow to build
+  cargo xtask wasm --dev    quick to build, with names in the browser's stack traces")]
+pub(crate) struct Args {
+    /// Build quickly and keep debugging names
+    #[arg(long)]
+    dev: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the target or `wasm-player/web` is missing, or the build fails.
+pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
+    let web = repo.root.join("wasm-player").join("web");
+    if !web.is_dir() {
+        bail!("{} is missing: it holds the player's HTML, CSS and JavaScript", web.display());
+    }
+    if !has_wasm_target() {
+        bail!("the Rust target {WASM_TARGET} is missing: run `cargo xtask setup`");
+    }
+    let module = compile(repo, args.dev)?;
+
+    // Made beside the old folder and swapped in when complete, so that a failure leaves
+    // the last good player in place.
+    fs::create_dir_all(repo.dist())?;
+    let fresh = tempfile::Builder::new().prefix(".player-").tempdir_in(repo.dist())?;
+    bind(&module, fresh.path(), args.dev)?;
+    if !args.dev {
+        optimise(fresh.path());
+    }
+    copy_folder(&web, fresh.path())?;
+    let player = repo.player_dist();
+    process::remove_folder(&player)?;
+    let fresh = fresh.keep();
+    fs::rename(&fresh, &player)
+        .with_context(|| format!("cannot move {} into place", fresh.display()))?;
+    readable(&player)?;
+
+    let size = fs::metadata(player.join(format!("{NAME}_bg.wasm")))?.len();
+    println!("{} is ready ({} KB of WebAssembly)", player.display(), size.div_ceil(1000));
+    Ok(())
+}
+
+/// Compiles the crate and returns the path of the WebAssembly module.
+fn compile(repo: &Repo, dev: bool) -> Result<PathBuf> {
+    let mut cargo = repo.cargo(["rustc", "--package", PACKAGE, "--lib", "--crate-type", "cdylib"]);
+    cargo.args(["--target", WASM_TARGET, "--profile", if dev { "dev" } else { "wasm" }]);
+    cargo.args(["--message-format", "json-render-diagnostics"]);
+    // Either would replace the target's own flags in .cargo/config.toml, SIMD among them.
+    cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    process::announce(&cargo);
+    let mut child = cargo.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
+    let stdout = child.stdout.take().context("cargo's output is not piped")?;
+    let mut module = None;
+    for line in BufReader::new(stdout).lines() {
+        module = parse_artifact(&line?).or(module);
+    }
+    if !child.wait()?.success() {
+        bail!("{PACKAGE} does not build for {WASM_TARGET} (the compiler's words are above)");
+    }
+    module.context("cargo named no WebAssembly module among what it built")
+}
+
+/// The player's module, if this line of cargo's JSON announces it.
+fn parse_artifact(line: &str) -> Option<PathBuf> {
+    let message: Value = serde_json::from_str(line).ok()?;
+    let name = &message["target"]["name"];
+    if message["reason"] != "compiler-artifact" || *name != PACKAGE.replace('-', "_") {
+        return None;
+    }
+    let files = message["filenames"].as_array()?.iter().filter_map(Value::as_str);
+    files.map(PathBuf::from).find(|file| file.extension().is_some_and(|end| end == "wasm"))
+}
+
+/// Writes the module and the JavaScript that loads it.
+fn bind(module: &Path, folder: &Path, dev: bool) -> Result<()> {
+    let mut bindgen = Bindgen::new();
+    bindgen.input_path(module).out_name(NAME).typescript(false).web(true)?;
+    // `init()` then finds the module beside the script; the library leaves that out by default.
+    bindgen.omit_default_module_path(false);
+    bindgen.debug(dev).keep_debug(dev).remove_name_section(!dev).remove_producers_section(!dev);
+    bindgen
+        .generate(folder)
+        .with_context(|| format!("wasm-bindgen cannot make bindings for {}", module.display()))
+}
+
+/// Puts the module through wasm-opt where there is one. A wasm-opt too old for what the
+/// compiler emits is no reason to fail: the module works as it is.
+fn optimise(folder: &Path) {
+    let Some(wasm_opt) = process::on_path("wasm-opt") else {
+        println!("wasm-opt is not on PATH: the module stays as the compiler made it");
+        return;
+    };
+    let module = folder.join(format!("{NAME}_bg.wasm"));
+    let optimised = folder.join("optimised.wasm");
+    let mut command = std::process::Command::new(wasm_opt);
+    command.args(["-O3", "--enable-simd", "--enable-bulk-memory", "--enable-sign-ext"]);
+    command.args(["--enable-nontrapping-float-to-int", "--enable-mutable-globals"]);
+    command.args(["--enable-reference-types", "--enable-multivalue", "-o"]);
+    command.arg(&optimised).arg(&module);
+    let result = process::run(&mut command)
+        .and_then(|()| fs::rename(&optimised, &module).map_err(anyhow::Error::from));
+    if let Err(error) = result {
+        println!("the module stays as the compiler made it: {error:#}");
+        // Nothing to do if there is nothing to remove.
+        let _ = fs::remove_file(&optimised);
+    }
+}
+
+/// Copies a folder's contents into another, folders included. A name that is taken is
+/// an error: a page must not replace generated code.
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            fs::create_dir_all(&target)?;
+            copy_folder(&entry.path(), &target)?;
+        } else if target.exists() {
+            bail!("{} has the name of a generated file: rename it", entry.path().display());
+        } else {
+            fs::copy(entry.path(), &target)
+                .with_context(|| format!("cannot copy {}", entry.path().display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Temporary folders are private; what a web server serves must not be.
+#[cfg(unix)]
+fn readable(folder: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn readable(_folder: &Path) -> Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargos_json_names_the_module() {
+        let line = r#"{"reason":"compiler-artifact","target":{"name":"deskreel_player"},
+            "filenames":["/t/deskreel_player.d","/t/deskreel_player.wasm"]}"#;
+        assert_eq!(parse_artifact(line).unwrap(), Path::new("/t/deskreel_player.wasm"));
+    }
+
+    #[test]
+    fn other_lines_of_cargos_json_name_nothing() {
+        let other =
+            r#"{"reason":"compiler-artifact","target":{"name":"blake3"},"filenames":["b.wasm"]}"#;
+        assert_eq!(parse_artifact(other), None);
+        assert_eq!(parse_artifact(r#"{"reason":"build-finished","success":true}"#), None);
+        assert_eq!(parse_artifact("not JSON"), None);
+    }
+
+    #[test]
+    fn folders_are_copied_whole_and_never_over_a_file() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (from, to) = (scratch.path().join("from"), scratch.path().join("to"));
+        fs::create_dir_all(from.join("icons")).unwrap();
+        fs::create_dir(&to).unwrap();
+        fs::write(from.join("icons/play.svg"), "<svg/>").unwrap();
+        fs::write(from.join("index.html"), "<html>").unwrap();
+        copy_folder(&from, &to).unwrap();
+        assert_eq!(fs::read_to_string(to.join("icons/play.svg")).unwrap(), "<svg/>");
+        assert_eq!(fs::read_to_string(to.join("index.html")).unwrap(), "<html>");
+        let error = copy_folder(&from, &to).unwrap_err();
+        assert!(error.to_string().contains("generated file"), "{error}");
+    }
+}
