@@ -1,3 +1,14 @@
-//! The capture agent: screens in, segments out.
+//! The capture agent: screens in, segments out; and the reader that proves what is stored.
+//!
+//! `core` decides and does no I/O; everything else is the shell around it.
+
+pub mod agent;
+pub mod cli;
+pub mod config;
 pub mod core;
+pub mod journal;
+pub mod location;
+pub mod lock;
+pub mod reader;
 pub mod source;
+pub mod spool;

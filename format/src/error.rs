@@ -2,7 +2,8 @@
 
 use thiserror::Error;
 
-/// Why bytes or a key were refused. `what` is the part of the format, `at` a byte offset in it.
+/// Why bytes or a key were refused. `what` is the part of the format, `at` a byte offset in it (of a
+/// manifest and of a summary: in its inflated bytes).
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FormatError {
@@ -47,7 +48,7 @@ pub enum FormatError {
         reason: &'static str,
     },
     /// A value is larger than the reader's [`crate::Limits`] allow.
-    #[error("{what} asks for {value}, the limit is {limit}")]
+    #[error("{what}: {value}, the limit is {limit}")]
     Limit {
         /// What is limited.
         what: &'static str,

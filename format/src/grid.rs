@@ -15,10 +15,12 @@ impl TileSize {
     /// # Errors
     /// [`FormatError::Name`] for a size the format does not know.
     pub fn new(pixels: u32) -> Result<Self, FormatError> {
-        Self::ALL.into_iter().find(|size| size.pixels() == pixels).ok_or_else(|| FormatError::Name {
-            what: "tile size",
-            value: pixels.to_string(),
-            reason: "it must be 8, 16, 32, 64 or 128 pixels",
+        Self::ALL.into_iter().find(|size| size.pixels() == pixels).ok_or_else(|| {
+            FormatError::Name {
+                what: "tile size",
+                value: pixels.to_string(),
+                reason: "it must be 8, 16, 32, 64 or 128 pixels",
+            }
         })
     }
 
@@ -124,6 +126,18 @@ impl Grid {
             }
         }
     }
+
+    /// Copies `tile`, as packs hold it ([`TileSize::tile_bytes`] bytes), to a cell's pixels in `rgb`
+    /// (the whole surface), without its padding: the inverse of [`Self::cut`].
+    pub fn paste(&self, tile: &[u8], cell: usize, rgb: &mut [u8]) {
+        let side = self.tile.pixels() as usize;
+        let rect = self.rect(cell);
+        let bytes = rect.width as usize * 3;
+        for y in 0..rect.height as usize {
+            let to = ((rect.y as usize + y) * self.width as usize + rect.x as usize) * 3;
+            rgb[to..to + bytes].copy_from_slice(&tile[y * side * 3..][..bytes]);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -154,6 +168,21 @@ mod tests {
         grid.cut(&[1, 2, 3, 4, 5, 6], 0, &mut out);
         assert!(out[..24].chunks(3).all(|p| p == [1, 2, 3]));
         assert!(out[24..].chunks(3).all(|p| p == [4, 5, 6]));
+    }
+
+    #[test]
+    fn pasting_what_was_cut_gives_the_picture_back() {
+        for (width, height) in [(1, 1), (17, 15), (40, 9), (64, 64)] {
+            let grid = Grid::new(width, height, TileSize::new(8).unwrap()).unwrap();
+            let rgb: Vec<u8> = (0..width * height * 3).map(|i| (i * 7 % 251) as u8).collect();
+            let mut again = vec![0; rgb.len()];
+            let mut tile = vec![0; grid.tile().tile_bytes()];
+            for cell in 0..grid.cells() {
+                grid.cut(&rgb, cell, &mut tile);
+                grid.paste(&tile, cell, &mut again);
+            }
+            assert_eq!(again, rgb, "{width}x{height}");
+        }
     }
 
     #[test]

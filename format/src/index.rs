@@ -3,8 +3,9 @@
 //! The summary stands first and has a checksum of its own, so that one short ranged GET of the
 //! newest index lists a day. An index can be rebuilt from segments by anyone.
 
-use crate::manifest::{read_absences, write_absences};
+use crate::manifest::{INDEX_WRITER, read_absences, write_absences};
 use crate::segment::{checksum, decode_manifest, encode_manifest, inflate};
+use crate::time::{END_OF_TIME_MS, HOUR_MS};
 use crate::wire::{Reader, put_varint};
 use crate::{Absence, FormatError, Limits, Manifest, MomentSummary, summary};
 
@@ -29,8 +30,8 @@ pub struct DaySummary {
 pub struct Index {
     /// The day's summary.
     pub summary: DaySummary,
-    /// The hour's manifests as one: its id is (start of the hour, writer 0), and every pack is
-    /// located from the start of its object.
+    /// The screenshots and absences of the hour, of all segments, as one manifest: its id is (start
+    /// of the hour, writer 0), every pack is located from the start of its object, no tail.
     pub manifest: Manifest,
 }
 
@@ -41,16 +42,7 @@ impl DaySummary {
     /// [`FormatError`] when they are not those of an index.
     pub fn end(bytes: &[u8], limits: &Limits) -> Result<usize, FormatError> {
         let mut reader = Reader::new("index", bytes);
-        if reader.array::<4>()? != MAGIC {
-            return Err(FormatError::Magic { what: "index" });
-        }
-        let [version, rest @ ..] = reader.array::<4>()?;
-        if version != VERSION {
-            return Err(FormatError::Version { what: "index", found: version, newest: VERSION });
-        }
-        if rest != [0; 3] {
-            return Err(reader.invalid("reserved bytes are not zero"));
-        }
+        reader.opening(MAGIC, VERSION)?;
         let summary_len = reader.u32()? as usize;
         crate::error::check_limit(
             "bytes of a summary",
@@ -79,8 +71,8 @@ impl DaySummary {
         for _ in 0..count {
             let hour = reader.varint()?;
             let before = hours.last().copied().unwrap_or(0);
-            let in_range = hour < crate::time::END_OF_TIME_MS / crate::time::HOUR_MS;
-            let hour_ms = if in_range { hour * crate::time::HOUR_MS } else { 0 };
+            let in_range = hour <= (END_OF_TIME_MS - 1) / HOUR_MS;
+            let hour_ms = if in_range { hour * HOUR_MS } else { 0 };
             if !in_range || (!hours.is_empty() && hour_ms <= before) {
                 return Err(reader.invalid("the hours do not ascend"));
             }
@@ -95,14 +87,18 @@ impl DaySummary {
 
 impl Index {
     /// The bytes of the object.
-    pub fn encode(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// [`FormatError`] when a reader with default [`Limits`] would refuse it; such an hour is left
+    /// without an index, and read from its segments.
+    pub fn encode(&self) -> Result<Vec<u8>, FormatError> {
         let mut body = Vec::new();
         put_varint(&mut body, self.summary.hours.len() as u64);
-        self.summary.hours.iter().for_each(|h| put_varint(&mut body, h / crate::time::HOUR_MS));
+        self.summary.hours.iter().for_each(|h| put_varint(&mut body, h / HOUR_MS));
         summary::write(&self.summary.moments, &mut body);
         write_absences(&self.summary.absences, &mut body);
         let summary = miniz_oxide::deflate::compress_to_vec(&body, 9);
-        let manifest = encode_manifest(&self.manifest);
+        let manifest = encode_manifest(&self.manifest)?;
         let mut out = Vec::new();
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&[VERSION, 0, 0, 0]);
@@ -113,7 +109,11 @@ impl Index {
         out.extend_from_slice(&summary);
         out.extend_from_slice(&checksum(&[&manifest]));
         out.extend_from_slice(&manifest);
-        out
+        if Self::decode(&out, &Limits::default())? != *self {
+            let reason = "it would not be read back as it is";
+            return Err(FormatError::Invalid { what: "index", at: 0, reason });
+        }
+        Ok(out)
     }
 
     /// Decodes a whole index.
@@ -131,6 +131,18 @@ impl Index {
         if sum != checksum(&[packed]) {
             return Err(FormatError::Checksum { what: "index manifest" });
         }
-        Ok(Self { summary, manifest: decode_manifest(packed, limits)? })
+        let manifest = decode_manifest(packed, limits)?;
+        let start_ms = manifest.id.first_ms;
+        let last_ms = manifest.moments.last().map_or(start_ms, |moment| moment.time_ms);
+        let reason = if manifest.id.writer != INDEX_WRITER || start_ms % HOUR_MS != 0 {
+            "its id is not that of an hour"
+        } else if last_ms - start_ms >= HOUR_MS {
+            "a screenshot lies outside its hour"
+        } else if !manifest.tail.is_empty() {
+            "it has a tail, which only segments have"
+        } else {
+            return Ok(Self { summary, manifest });
+        };
+        Err(FormatError::Invalid { what: "index manifest", at: 0, reason })
     }
 }

@@ -2,6 +2,7 @@
 //! from a moment on and expire by prefix.
 
 use crate::FormatError;
+use crate::manifest::INDEX_WRITER;
 use crate::time::{END_OF_TIME_MS, hour_path};
 
 /// The name of one desktop's recording.
@@ -17,7 +18,8 @@ impl StreamName {
     /// # Errors
     /// [`FormatError::Name`] that says which rule it breaks.
     pub fn parse(name: &str) -> Result<Self, FormatError> {
-        let invalid = |reason| FormatError::Name { what: "stream name", value: name.into(), reason };
+        let invalid =
+            |reason| FormatError::Name { what: "stream name", value: name.into(), reason };
         if name.is_empty() || name.len() > 64 {
             return Err(invalid("it must have 1 to 64 characters"));
         }
@@ -48,8 +50,7 @@ impl StreamName {
 
     /// Key of a segment of this stream.
     pub fn segment_key(&self, id: SegmentId) -> String {
-        let (hour, time, writer) = (hour_path(id.first_ms), id.first_ms, id.writer);
-        format!("segments/{}/{hour}/{time:013}-{writer:08x}.seg", self.0)
+        format!("segments/{}/{}/{id}.seg", self.0, hour_path(id.first_ms))
     }
 
     /// Key of the index of the UTC hour that `time_ms` lies in.
@@ -84,7 +85,7 @@ impl std::str::FromStr for StreamName {
 pub struct SegmentId {
     /// Time of the first entry, UTC milliseconds, below [`END_OF_TIME_MS`].
     pub first_ms: u64,
-    /// Random number of the writing run.
+    /// Random number of the writing run, never 0: indexes have that.
     pub writer: u32,
 }
 
@@ -95,18 +96,37 @@ impl SegmentId {
     /// [`FormatError::Name`] for any other key.
     pub fn from_key(key: &str) -> Result<Self, FormatError> {
         let invalid = |reason| FormatError::Name { what: "segment key", value: key.into(), reason };
-        let file = key.rsplit('/').next().unwrap_or_default();
-        let parts = file.strip_suffix(".seg").and_then(|stem| stem.split_once('-'));
-        let (time, writer) = parts.ok_or_else(|| invalid("it is not TIME-WRITER.seg"))?;
-        let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase());
-        if time.len() != 13 || writer.len() != 8 || !digits(time) || !digits(writer) {
-            return Err(invalid("it is not 13 digits, a dash and 8 hexadecimal digits"));
+        let path = key.strip_prefix("segments/").and_then(|rest| rest.split_once('/'));
+        let (stream, rest) =
+            path.ok_or_else(|| invalid("it does not start with segments/NAME/"))?;
+        let stream = StreamName::parse(stream)?;
+        let file = rest.rsplit('/').next().and_then(|file| file.strip_suffix(".seg"));
+        let id = file.and_then(Self::parse).ok_or_else(|| invalid("it is not TIME-WRITER.seg"))?;
+        if stream.segment_key(id) != key {
+            return Err(invalid("its date and hour are not those of its time"));
         }
-        let first_ms = time.parse().map_err(|_| invalid("its time is not a number"))?;
-        let writer =
-            u32::from_str_radix(writer, 16).map_err(|_| invalid("its writer is not a number"))?;
-        debug_assert!(first_ms < END_OF_TIME_MS);
-        Ok(Self { first_ms, writer })
+        Ok(id)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (time, writer) = text.split_once('-')?;
+        let id =
+            Self { first_ms: time.parse().ok()?, writer: u32::from_str_radix(writer, 16).ok()? };
+        // One id has one text: no signs, capitals or missing zeros.
+        (id.first_ms < END_OF_TIME_MS && id.writer != INDEX_WRITER && id.to_string() == text)
+            .then_some(id)
+    }
+}
+
+/// The inverse of its `Display`: 13 digits, a dash, 8 hexadecimal digits.
+impl std::str::FromStr for SegmentId {
+    type Err = FormatError;
+    fn from_str(text: &str) -> Result<Self, FormatError> {
+        Self::parse(text).ok_or_else(|| FormatError::Name {
+            what: "segment id",
+            value: text.into(),
+            reason: "it is not 13 digits, a dash and 8 hexadecimal digits other than 0",
+        })
     }
 }
 
@@ -136,8 +156,35 @@ mod tests {
         for name in ["", "A", "a/b", "..", "-x", "é", &"x".repeat(65)] {
             assert!(StreamName::parse(name).is_err(), "{name:?}");
         }
-        for key in ["", "x.seg", "segments/a/+709251200000-000000ab.seg", "1709251200000-+00000ab.seg"] {
-            assert!(SegmentId::from_key(key).is_err(), "{key:?}");
+    }
+
+    #[test]
+    fn only_the_one_key_of_a_segment_is_read() {
+        let good = "segments/a/2024-03-01/00/1709251200000-000000ab.seg";
+        assert!(SegmentId::from_key(good).is_ok());
+        for (part, other) in [
+            ("segments/", "index/"),
+            ("segments/", "/segments/"),
+            ("/a/", "/A/"),
+            ("/a/", "/"),
+            ("/00/", "/01/"),
+            ("2024-03-01/", ""),
+            ("2024-03-01", "2024-3-1"),
+            ("/00/", "/00/00/"),
+            ("1709251200000", "+709251200000"),
+            ("1709251200000", "01709251200000"),
+            ("000000ab", "000000AB"),
+            ("000000ab", "+00000ab"),
+            ("000000ab", "00000000"),
+            (".seg", ""),
+            (".seg", ".idx"),
+        ] {
+            let key = good.replacen(part, other, 1);
+            assert!(SegmentId::from_key(&key).is_err(), "{key:?}");
         }
+        let id: SegmentId = "1709251200000-000000ab".parse().unwrap();
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert!("9999999999999-ffffffff".parse::<SegmentId>().is_ok());
+        assert!("10000000000000-000000ab".parse::<SegmentId>().is_err());
     }
 }

@@ -37,9 +37,17 @@ impl Layout {
         self.surfaces.iter().map(|s| Grid::new(s.width, s.height, tile)).collect()
     }
 
-    pub(crate) fn cells(&self, tile: TileSize, limits: &Limits) -> Result<usize, FormatError> {
+    /// Cells of all surfaces together.
+    ///
+    /// # Errors
+    /// [`FormatError::Limit`] when a surface has an impossible size or there are too many cells.
+    pub fn cells(&self, tile: TileSize, limits: &Limits) -> Result<usize, FormatError> {
         let cells = self.grids(tile)?.iter().map(Grid::cells).sum::<usize>();
-        check_limit("cells of a screenshot", cells as u64, limits.cells as u64)?;
+        check_limit(
+            "cells of a screenshot (larger tiles make fewer)",
+            cells as u64,
+            limits.cells as u64,
+        )?;
         Ok(cells)
     }
 

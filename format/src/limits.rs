@@ -3,7 +3,7 @@
 /// Upper bounds that every decoder keeps, whatever the bytes say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a manifest after inflating.
+    /// Bytes of a manifest or of a day's summary, before and after inflating.
     pub manifest_bytes: usize,
     /// Screenshots in one manifest.
     pub moments: usize,
@@ -15,7 +15,10 @@ pub struct Limits {
     pub packs: usize,
     /// Cells of all surfaces of one screenshot.
     pub cells: usize,
-    /// Cell changes of all screenshots of one manifest.
+    /// Runs of cells of all screenshots of one manifest: what its changes take in memory, about 20
+    /// bytes each.
+    pub runs: usize,
+    /// Cell changes of all screenshots of one manifest: what it takes to replay it.
     pub changes: usize,
     /// Pixels of one pack, edge padding included.
     pub pack_pixels: usize,
@@ -28,7 +31,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Room for six 8K monitors at 16 px, a day of summaries, an hour of one-second screenshots.
+    /// Room for six 8K monitors at 16 px or six 4K monitors at 8 px; for a day of summaries; for an
+    /// hour of one-second screenshots, or of film on six 4K monitors every 10 s.
     fn default() -> Self {
         Self {
             manifest_bytes: 64 << 20,
@@ -37,7 +41,8 @@ impl Default for Limits {
             layouts: 256,
             packs: 1 << 16,
             cells: 1 << 20,
-            changes: 1 << 24,
+            runs: 1 << 23,
+            changes: 1 << 28,
             pack_pixels: 1 << 28,
             pack_bytes: 1 << 30,
             summary: 200_000,

@@ -1,13 +1,17 @@
 //! The manifest: which tile each cell of each screenshot shows, and why moments are missing.
 
+use std::collections::HashMap;
+
 use crate::cells::RunCoder;
-use crate::error::check_limit;
 use crate::time::END_OF_TIME_MS;
 use crate::wire::{Reader, put_varint, zigzag};
 use crate::{
-    CellChange, Digest, FormatError, Layout, Limits, MomentSummary, SegmentId, TileRef, TileSize,
+    Changes, Digest, FormatError, Layout, Limits, MomentSummary, SegmentId, TileRef, TileSize,
     summary,
 };
+
+/// The writer that indexes have and segments never: no pack lies in an object of this writer.
+pub const INDEX_WRITER: u32 = 0;
 
 /// Where a pack lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,7 +40,7 @@ pub struct Moment {
     pub digests: Vec<Digest>,
     /// Cells that differ from the moment before; every cell for the first moment of a manifest and
     /// wherever the layout changes.
-    pub changes: Vec<CellChange>,
+    pub changes: Changes,
 }
 
 /// Why there are no screenshots for a while.
@@ -81,7 +85,8 @@ pub struct Manifest {
     pub id: SegmentId,
     /// Tile size of every pack it refers to.
     pub tile: TileSize,
-    /// Milliseconds between screenshots as planned; a longer hole is an absence of unknown kind.
+    /// Milliseconds between screenshots as planned, at least 1. A hole longer than 2.5 of these is an
+    /// absence of unknown kind. An index has the longest of its manifests.
     pub interval_ms: u32,
     /// The layouts that its moments use.
     pub layouts: Vec<Layout>,
@@ -95,7 +100,7 @@ pub struct Manifest {
     pub tail: Vec<MomentSummary>,
 }
 
-/// Where the scan of a manifest stands: the whole screen at one moment.
+/// Where the replay of a manifest stands: the whole screen at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Screen {
     /// Index into [`Manifest::layouts`].
@@ -104,28 +109,49 @@ pub struct Screen {
     pub cells: Vec<TileRef>,
 }
 
-impl Manifest {
-    /// The whole screen of moment `index`: all changes up to it applied.
-    pub fn screen(&self, index: usize) -> Option<Screen> {
-        let mut screen: Option<Screen> = None;
-        for moment in self.moments.get(..=index)? {
-            match &mut screen {
-                Some(screen) if screen.layout == moment.layout => {
-                    for change in &moment.changes {
-                        screen.cells[change.cell as usize] = change.to;
-                    }
-                }
-                _ => {
-                    let cells = moment.changes.iter().map(|change| change.to).collect();
-                    screen = Some(Screen { layout: moment.layout, cells });
-                }
-            }
-        }
-        screen
+impl Screen {
+    /// The screen that the first moment of a manifest shows.
+    pub fn of(first: &Moment) -> Self {
+        let cells = first.changes.iter().map(|change| change.to).collect();
+        Self { layout: first.layout, cells }
     }
 
-    /// The uncompressed bytes of FORMAT.md, section "Manifest".
-    pub(crate) fn write(&self) -> Vec<u8> {
+    /// Moves on to the next moment of the manifest.
+    pub fn apply(&mut self, next: &Moment) {
+        if self.layout != next.layout {
+            *self = Self::of(next);
+            return;
+        }
+        for change in next.changes.iter() {
+            if let Some(cell) = self.cells.get_mut(change.cell as usize) {
+                *cell = change.to;
+            }
+        }
+    }
+}
+
+impl Manifest {
+    /// The whole screen of moment `index`: all changes up to it applied. To show moments one after
+    /// the other, [`Screen::apply`] them.
+    pub fn screen(&self, index: usize) -> Option<Screen> {
+        let [first, rest @ ..] = self.moments.get(..=index)? else { return None };
+        let mut screen = Screen::of(first);
+        rest.iter().for_each(|moment| screen.apply(moment));
+        Some(screen)
+    }
+
+    /// The bytes of FORMAT.md, section "Manifest body", proven to be read back as `self`.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, FormatError> {
+        let bytes = self.write();
+        if Self::read(&bytes, &Limits::default())? != *self {
+            let reason = "it would not be read back as it is";
+            return Err(FormatError::Invalid { what: "manifest", at: 0, reason });
+        }
+        Ok(bytes)
+    }
+
+    /// Writes without judging: what breaks a rule makes bytes that [`Self::read`] refuses.
+    fn write(&self) -> Vec<u8> {
         let mut out = vec![self.tile.log2()];
         put_varint(&mut out, self.interval_ms.into());
         put_varint(&mut out, self.id.first_ms);
@@ -137,7 +163,7 @@ impl Manifest {
         let mut runs = RunCoder::new(self.packs.len());
         let mut before_ms = self.id.first_ms;
         for moment in &self.moments {
-            put_varint(&mut out, moment.time_ms - before_ms);
+            put_varint(&mut out, moment.time_ms.wrapping_sub(before_ms));
             before_ms = moment.time_ms;
             put_varint(&mut out, u64::from(moment.layout) << 1 | u64::from(moment.idle));
             moment.digests.iter().for_each(|digest| out.extend_from_slice(&digest.0));
@@ -150,19 +176,20 @@ impl Manifest {
 
     fn write_packs(&self, out: &mut Vec<u8>) {
         let mut writers: Vec<u32> = vec![self.id.writer];
+        let mut numbers = HashMap::from([(self.id.writer, 0)]);
         for pack in &self.packs {
-            if !writers.contains(&pack.segment.writer) {
+            numbers.entry(pack.segment.writer).or_insert_with(|| {
                 writers.push(pack.segment.writer);
-            }
+                writers.len() - 1
+            });
         }
         put_varint(out, writers.len() as u64 - 1);
         writers[1..].iter().for_each(|writer| out.extend_from_slice(&writer.to_le_bytes()));
         put_varint(out, self.packs.len() as u64);
         let mut before_ms = self.id.first_ms;
         for pack in &self.packs {
-            let writer = writers.iter().position(|w| *w == pack.segment.writer).unwrap_or(0);
-            put_varint(out, writer as u64);
-            put_varint(out, zigzag(before_ms as i64 - pack.segment.first_ms as i64));
+            put_varint(out, numbers[&pack.segment.writer] as u64);
+            put_varint(out, zigzag(before_ms.wrapping_sub(pack.segment.first_ms) as i64));
             before_ms = pack.segment.first_ms;
             put_varint(out, pack.offset.into());
             put_varint(out, pack.len.into());
@@ -176,6 +203,9 @@ impl Manifest {
         let tile = TileSize::from_log2(reader.u8()?)
             .ok_or_else(|| reader.invalid("the tile size is unknown"))?;
         let interval_ms = reader.narrow_u32("the interval is out of range")?;
+        if interval_ms == 0 {
+            return Err(reader.invalid("the interval is zero"));
+        }
         let first_ms = reader.varint()?;
         let first_ms = time(&reader, Some(0), first_ms)?;
         let id = SegmentId { first_ms, writer: reader.u32()? };
@@ -192,7 +222,6 @@ impl Manifest {
         Ok(Self { id, tile, interval_ms, layouts, packs, moments, absences, tail })
     }
 }
-
 
 /// `base + delta`, if it is a time that keys can hold.
 fn time(reader: &Reader<'_>, base: Option<u64>, delta: u64) -> Result<u64, FormatError> {
@@ -215,7 +244,10 @@ fn read_packs(
     let mut packs = Vec::new();
     let mut before_ms = id.first_ms;
     for _ in 0..count {
-        let writer = reader.count("a pack's writer", writers.len() - 1)?;
+        let writer = usize::try_from(reader.varint()?).ok().and_then(|index| writers.get(index));
+        let Some(&writer) = writer.filter(|writer| **writer != INDEX_WRITER) else {
+            return Err(reader.invalid("a pack's writer is 0 or outside the table"));
+        };
         let back = reader.signed()?;
         let first_ms = (before_ms as i64).checked_sub(back).and_then(|ms| u64::try_from(ms).ok());
         let first_ms = time(reader, first_ms, 0)?;
@@ -226,7 +258,7 @@ fn read_packs(
         if offset.checked_add(len).is_none() {
             return Err(reader.invalid("a pack ends out of range"));
         }
-        let segment = SegmentId { first_ms, writer: writers[writer] };
+        let segment = SegmentId { first_ms, writer };
         packs.push(PackRef { segment, offset, len, tiles });
     }
     Ok(packs)
@@ -243,7 +275,6 @@ fn read_moments(
     let count = reader.count("screenshots", limits.moments)?;
     let mut runs = RunCoder::new(packs.len());
     let mut moments: Vec<Moment> = Vec::new();
-    let mut total = 0;
     for _ in 0..count {
         let before_ms = moments.last().map(|moment| moment.time_ms);
         let delta = reader.varint()?;
@@ -252,11 +283,11 @@ fn read_moments(
         }
         let time_ms = time(reader, Some(before_ms.unwrap_or(id.first_ms)), delta)?;
         let flags = reader.varint()?;
-        let index = (flags >> 1) as usize;
-        let Some(layout) = layouts.get(index) else {
+        let index = usize::try_from(flags >> 1).ok().filter(|index| *index < layouts.len());
+        let Some(index) = index else {
             return Err(reader.invalid("a screenshot has a layout outside the table"));
         };
-        let digests = layout.surfaces.iter().map(|_| Ok(Digest(reader.array()?)));
+        let digests = layouts[index].surfaces.iter().map(|_| Ok(Digest(reader.array()?)));
         let digests = digests.collect::<Result<Vec<_>, FormatError>>()?;
         let changes = runs.read(reader, cells[index], packs, limits)?;
         let same_layout = moments.last().is_some_and(|moment| moment.layout as usize == index);
@@ -264,8 +295,6 @@ fn read_moments(
         if !same_layout && changes.len() != cells[index] {
             return Err(reader.invalid("a first screenshot does not give every cell"));
         }
-        total += changes.len();
-        check_limit("cell changes", total as u64, limits.changes as u64)?;
         let (layout, idle) = (index as u32, flags & 1 == 1);
         moments.push(Moment { time_ms, layout, idle, digests, changes });
     }
@@ -277,7 +306,7 @@ pub(crate) fn write_absences(absences: &[Absence], out: &mut Vec<u8>) {
     for absence in absences {
         out.push(absence.kind.code());
         put_varint(out, absence.from_ms);
-        put_varint(out, absence.to_ms - absence.from_ms);
+        put_varint(out, absence.to_ms.wrapping_sub(absence.from_ms));
     }
 }
 

@@ -4,7 +4,7 @@ use crate::codec::{Codec, TilePos};
 use crate::error::check_limit;
 use crate::segment::checksum;
 use crate::wire::Reader;
-use crate::{FormatError, Limits, TileSize};
+use crate::{FormatError, Limits, PackRef, TileSize};
 
 /// Bytes before a pack's payload: codec, tile size exponent, 2 zero bytes, tile count, payload
 /// length (32-bit little endian), 16 bytes of BLAKE3 over those and the payload.
@@ -56,8 +56,12 @@ impl Pack {
         let [codec, log2, zero @ ..] = reader.array::<4>()?;
         let tile = TileSize::from_log2(log2).filter(|_| zero == [0; 2]);
         let tile = tile.ok_or_else(|| reader.invalid("its header is damaged"))?;
-        let codec = Codec::from_code(codec).ok_or_else(|| reader.invalid("its codec is unknown"))?;
+        let codec =
+            Codec::from_code(codec).ok_or_else(|| reader.invalid("its codec is unknown"))?;
         let (tiles, payload_len) = (reader.u32()?, reader.u32()?);
+        if tiles == 0 {
+            return Err(reader.invalid("it has no tile"));
+        }
         let pixels = u64::from(tiles) << (2 * log2);
         check_limit("pixels of a pack", pixels, limits.pack_pixels as u64)?;
         check_limit("bytes of a pack", payload_len.into(), limits.pack_bytes as u64)?;
@@ -73,6 +77,25 @@ impl Pack {
             return Err(FormatError::Invalid { what: "pack", at: HEADER_BYTES, reason });
         }
         Ok(Self { tile, rgb })
+    }
+
+    /// Decodes the pack that the table of a manifest of tile size `tile` calls `place`.
+    ///
+    /// # Errors
+    /// As [`Self::decode`], and when it is not the pack that the manifest describes.
+    pub fn decode_at(
+        place: &PackRef,
+        tile: TileSize,
+        bytes: &[u8],
+        limits: &Limits,
+    ) -> Result<Self, FormatError> {
+        // The header alone tells: no work for pixels that nothing refers to.
+        let mut reader = Reader::new("pack", bytes);
+        let [_, log2, _, _] = reader.array::<4>()?;
+        if (log2, reader.u32()?, bytes.len()) != (tile.log2(), place.tiles, place.len as usize) {
+            return Err(reader.invalid("it is not the pack that the manifest describes"));
+        }
+        Self::decode(bytes, limits)
     }
 
     /// Tile size.

@@ -59,8 +59,9 @@ pub fn cost(
         cost.requests += 1;
         have = manifest_end;
     }
-    let missing =
-        packs.into_iter().filter(|pack| pack.segment != own || pack.offset + pack.len > have);
+    let missing = packs
+        .into_iter()
+        .filter(|pack| pack.segment != own || pack.offset.saturating_add(pack.len) > have);
     for (_, range) in merged_ranges(missing) {
         cost.bytes += u64::from(range.end - range.start);
         cost.requests += 1;

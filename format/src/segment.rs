@@ -1,6 +1,9 @@
 //! A segment: one object, written by one PUT, that holds a manifest and then its packs.
 
+use std::collections::HashSet;
+
 use crate::error::check_limit;
+use crate::manifest::INDEX_WRITER;
 use crate::wire::Reader;
 use crate::{FormatError, Limits, Manifest};
 
@@ -10,6 +13,10 @@ const VERSION: u8 = 1;
 /// Bytes before the manifest: magic, version, 3 zero bytes, manifest length, object length (both
 /// 32-bit little endian), 16 bytes of BLAKE3 over those and the manifest.
 pub const HEADER_BYTES: usize = 32;
+
+/// From the first to the last moment of a segment at most so many milliseconds pass: readers look no
+/// further back for segments that may hold a moment.
+pub const MAX_SPAN_MS: u64 = 600_000;
 
 /// The start of a segment: its manifest, with own packs located from the start of the object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,20 +45,13 @@ impl SegmentHeader {
     /// [`FormatError`] when they are not those of a segment this build understands.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, FormatError> {
         let mut reader = Reader::new("segment", bytes);
-        let magic = reader.array::<4>()?;
-        if magic != MAGIC {
-            return Err(FormatError::Magic { what: "segment" });
-        }
-        let [version, rest @ ..] = reader.array::<4>()?;
-        if version != VERSION {
-            return Err(FormatError::Version { what: "segment", found: version, newest: VERSION });
-        }
+        reader.opening(MAGIC, VERSION)?;
         let (manifest_len, object_len) = (reader.u32()?, reader.u32()?);
         check_limit("bytes of a manifest", manifest_len.into(), limits.manifest_bytes as u64)?;
         let manifest_end = (HEADER_BYTES as u32).checked_add(manifest_len);
-        let manifest_end = manifest_end.filter(|end| *end <= object_len && rest == [0; 3]);
-        let manifest_end =
-            manifest_end.ok_or_else(|| reader.invalid("the header contradicts itself"))?;
+        let manifest_end = manifest_end
+            .filter(|end| *end <= object_len)
+            .ok_or_else(|| reader.invalid("its manifest would end after the object"))?;
         Ok(Self { manifest_end, object_len })
     }
 }
@@ -71,6 +71,7 @@ impl Segment {
             return Err(FormatError::Checksum { what: "manifest" });
         }
         let mut manifest = decode_manifest(packed, limits)?;
+        check_writer(&manifest)?;
         for pack in manifest.packs.iter_mut().filter(|pack| pack.segment == manifest.id) {
             let offset = pack.offset.checked_add(packs_start);
             let end = offset.and_then(|offset| offset.checked_add(pack.len));
@@ -87,9 +88,12 @@ impl Segment {
     /// Builds the object: `manifest` (own packs located from 0) and then `packs` back to back.
     ///
     /// # Errors
-    /// [`FormatError::Limit`] when it would not fit 4 GiB.
+    /// [`FormatError`] when a reader with default [`Limits`] would refuse the manifest, when an own
+    /// pack of its table is not one of `packs`, or when the object would not fit 4 GiB.
     pub fn encode(manifest: &Manifest, packs: &[Vec<u8>]) -> Result<Vec<u8>, FormatError> {
-        let packed = encode_manifest(manifest);
+        check_writer(manifest)?;
+        check_own_packs(manifest, packs)?;
+        let packed = encode_manifest(manifest)?;
         let total = packs.iter().map(Vec::len).sum::<usize>() + HEADER_BYTES + packed.len();
         check_limit("bytes of a segment", total as u64, u32::MAX.into())?;
         let mut out = Vec::with_capacity(total);
@@ -105,8 +109,31 @@ impl Segment {
     }
 }
 
-pub(crate) fn encode_manifest(manifest: &Manifest) -> Vec<u8> {
-    miniz_oxide::deflate::compress_to_vec(&manifest.write(), 9)
+fn check_writer(manifest: &Manifest) -> Result<(), FormatError> {
+    if manifest.id.writer == INDEX_WRITER {
+        let reason = "writer 0 is that of indexes";
+        return Err(FormatError::Invalid { what: "manifest", at: 0, reason });
+    }
+    Ok(())
+}
+
+fn check_own_packs(manifest: &Manifest, packs: &[Vec<u8>]) -> Result<(), FormatError> {
+    let mut start = 0;
+    let mut places = HashSet::new();
+    for pack in packs {
+        places.insert((start, pack.len()));
+        start += pack.len();
+    }
+    let mut own = manifest.packs.iter().filter(|pack| pack.segment == manifest.id);
+    if !own.all(|pack| places.contains(&(pack.offset as usize, pack.len as usize))) {
+        let reason = "an own pack is not where the packs are";
+        return Err(FormatError::Invalid { what: "manifest", at: 0, reason });
+    }
+    Ok(())
+}
+
+pub(crate) fn encode_manifest(manifest: &Manifest) -> Result<Vec<u8>, FormatError> {
+    Ok(miniz_oxide::deflate::compress_to_vec(&manifest.to_bytes()?, 9))
 }
 
 pub(crate) fn decode_manifest(packed: &[u8], limits: &Limits) -> Result<Manifest, FormatError> {

@@ -33,8 +33,8 @@ pub(crate) fn write(summaries: &[MomentSummary], out: &mut Vec<u8>) {
     let (mut before, mut step) = (0_i64, 0_i64);
     for summary in summaries {
         let time = summary.time_ms as i64;
-        put_varint(out, zigzag(time - before - step));
-        step = time - before;
+        put_varint(out, zigzag(time.wrapping_sub(before).wrapping_sub(step)));
+        step = time.wrapping_sub(before);
         before = time;
     }
     out.extend(summaries.iter().map(|s| s.changed.min(127) << 1 | u8::from(s.idle)));

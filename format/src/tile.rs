@@ -17,6 +17,14 @@ impl DomainKey {
     pub fn derive(passphrase: &str) -> Self {
         Self(blake3::derive_key("deskreel 2026 domain key v1", passphrase.as_bytes()))
     }
+
+    /// Eight bytes that tell one key from another and say nothing about it.
+    pub fn fingerprint(&self) -> [u8; 8] {
+        let derived = blake3::derive_key("deskreel 2026 domain key fingerprint v1", &self.0);
+        let mut fingerprint = [0; 8];
+        fingerprint.copy_from_slice(&derived[..8]);
+        fingerprint
+    }
 }
 
 impl std::fmt::Debug for DomainKey {

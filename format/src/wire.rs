@@ -33,10 +33,6 @@ impl<'a> Reader<'a> {
         Self { what, bytes, at: 0 }
     }
 
-    pub(crate) fn position(&self) -> usize {
-        self.at
-    }
-
     pub(crate) fn remaining(&self) -> usize {
         self.bytes.len() - self.at
     }
@@ -61,6 +57,21 @@ impl<'a> Reader<'a> {
         Ok(array)
     }
 
+    /// The eight bytes that objects start with: magic, version, three zeros.
+    pub(crate) fn opening(&mut self, magic: [u8; 4], newest: u8) -> Result<(), FormatError> {
+        if self.array::<4>()? != magic {
+            return Err(FormatError::Magic { what: self.what });
+        }
+        let [version, zeros @ ..] = self.array::<4>()?;
+        if version > newest {
+            return Err(FormatError::Version { what: self.what, found: version, newest });
+        }
+        if version == 0 || zeros != [0; 3] {
+            return Err(self.invalid("its version or the bytes after it are damaged"));
+        }
+        Ok(())
+    }
+
     pub(crate) fn u8(&mut self) -> Result<u8, FormatError> {
         Ok(self.array::<1>()?[0])
     }
@@ -79,6 +90,10 @@ impl<'a> Reader<'a> {
             }
             value |= bits << shift;
             if byte & 0x80 == 0 {
+                // One number has one form, so that equal manifests have equal bytes.
+                if byte == 0 && shift > 0 {
+                    return Err(self.invalid("a number is longer than it needs to be"));
+                }
                 return Ok(value);
             }
         }
@@ -124,6 +139,30 @@ mod tests {
             prop_assert_eq!(reader.signed().unwrap(), signed);
             prop_assert!(reader.finish().is_ok());
         }
+    }
+
+    #[test]
+    fn a_number_has_one_form() {
+        assert_eq!(Reader::new("t", &[0]).varint().unwrap(), 0);
+        for bytes in [&[0x80, 0][..], &[0xff, 0x80, 0]] {
+            assert!(matches!(Reader::new("t", bytes).varint(), Err(FormatError::Invalid { .. })));
+        }
+        let mut largest = [0xff; 10];
+        largest[9] = 1;
+        assert_eq!(Reader::new("t", &largest).varint().unwrap(), u64::MAX);
+        largest[9] = 2;
+        assert!(Reader::new("t", &largest).varint().is_err());
+    }
+
+    #[test]
+    fn an_opening_tells_foreign_newer_and_damaged_objects_apart() {
+        let open = |bytes: &[u8]| Reader::new("t", bytes).opening(*b"DRSG", 1);
+        assert!(open(b"DRSG\x01\0\0\0").is_ok());
+        assert_eq!(open(b"\x89PNG\x01\0\0\0"), Err(FormatError::Magic { what: "t" }));
+        assert!(matches!(open(b"DRSG\x02\0\0\0"), Err(FormatError::Version { found: 2, .. })));
+        assert!(matches!(open(b"DRSG\0\0\0\0"), Err(FormatError::Invalid { .. })));
+        assert!(matches!(open(b"DRSG\x01\0\x01\0"), Err(FormatError::Invalid { .. })));
+        assert!(matches!(open(b"DRSG"), Err(FormatError::Truncated { .. })));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod cli;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -44,7 +44,11 @@ fn main() -> ExitCode {
 async fn serve(args: cli::Serve) -> anyhow::Result<()> {
     // The protocol crate reports every 404 as an error of its own.
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,s3s=off".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
 
     let auth_token = args.auth_token_file.as_deref().map(AuthToken::from_file).transpose()?;
     let config = ServeConfig {

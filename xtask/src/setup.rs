@@ -82,7 +82,7 @@ fn examine() -> Result<Machine> {
     for group in needs::GROUPS {
         let mut of_group = Vec::new();
         for need in *group {
-            if need.locate()?.is_none() {
+            if !need.is_met()? {
                 of_group.push(*need);
             }
         }

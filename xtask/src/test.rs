@@ -57,7 +57,7 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<ExitCode> {
     let mut stages = Stages::default();
     stages.run("setup", || Ok(Outcome::unless_missing(setup::provide(args.yes || ci)?)));
     if args.filter.is_none() {
-        stages.run("format", || cargo(repo, ["fmt", "--all", "--check"]));
+        stages.run("fmt", || cargo(repo, ["fmt", "--all", "--check"]));
         stages.run("clippy", || {
             cargo(repo, ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
         });

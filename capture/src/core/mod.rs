@@ -4,3 +4,4 @@ pub mod budget;
 pub mod known;
 pub mod recorder;
 pub mod sealed;
+pub mod spread;

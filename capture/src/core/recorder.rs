@@ -66,7 +66,6 @@ pub enum RecordError {
 /// The screenshot before, to compare with.
 struct Previous {
     layout: Layout,
-    grids: Vec<Grid>,
     pictures: Vec<Picture>,
     hashes: Vec<TileHash>,
     places: Vec<Place>,
@@ -168,7 +167,7 @@ impl Recorder {
             screen.places.iter().map(|place| place.unwrap_or(Place { pack: 0, slot: 0 })).collect();
         self.add_moment(time_ms, &layout, idle, digests, &places, screen.before.as_deref());
         let hashes = screen.hashes;
-        self.previous = Some(Previous { layout, grids, pictures, hashes, places });
+        self.previous = Some(Previous { layout, pictures, hashes, places });
         Ok(shot)
     }
 

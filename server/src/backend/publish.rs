@@ -300,7 +300,7 @@ mod tests {
         std::os::unix::fs::symlink("/dev/full", &full).unwrap();
         let file = std::fs::File::options().write(true).open(&full).unwrap();
         let mut upload = Upload {
-            temp: NamedTempFile::from_parts(file, tempfile::TempPath::from_path(full)),
+            temp: NamedTempFile::from_parts(file, tempfile::TempPath::try_from_path(full).unwrap()),
             size: 0,
             md5: Md5::new(),
             hasher: ChecksumHasher::default(),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use s3s::dto::*;
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{S3, S3Request, S3Response, S3Result};
+use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
 use crate::access::Guard;
 use crate::backend::{BucketSettings, Disk, StoreError};
@@ -123,7 +123,10 @@ impl S3 for DiskS3 {
         req: S3Request<DeleteObjectInput>,
     ) -> S3Result<S3Response<DeleteObjectOutput>> {
         let disk = self.disk.clone();
-        let DeleteObjectInput { bucket, key, .. } = req.input;
+        let DeleteObjectInput { bucket, key, if_match, .. } = req.input;
+        if if_match.is_some() {
+            return Err(s3_error!(NotImplemented, "a DELETE takes no If-Match here"));
+        }
         blocking(move || disk.delete(&bucket, &key, None)).await?;
         Ok(S3Response::new(DeleteObjectOutput::default()))
     }

@@ -203,29 +203,37 @@ fn user_metadata(info: &ObjectInfo) -> Option<Metadata> {
         .then(|| user.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
+/// Bytes of an object still to be read.
+struct Unread {
+    file: File,
+    span: Span<u64>,
+}
+
 /// The bytes `span` of `file` as a body: at once if they are few, else piece by piece.
 async fn read_span(file: File, span: Span<u64>) -> S3Result<StreamingBlob> {
-    let (first, rest) = blocking(move || Ok::<_, StoreError>(read_piece(file, span)?)).await?;
-    let Some((file, span)) = rest else { return Ok(StreamingBlob::from(Body::from(first))) };
-    let pieces = stream::try_unfold((Some(first), Some((file, span))), |(ready, rest)| async {
+    let unread = Unread { file, span };
+    let (first, rest) = blocking(move || Ok::<_, StoreError>(read_piece(unread)?)).await?;
+    let Some(rest) = rest else { return Ok(StreamingBlob::from(Body::from(first))) };
+    let pieces = stream::try_unfold((Some(first), Some(rest)), |(ready, rest)| async {
         if let Some(piece) = ready {
             return Ok::<_, io::Error>(Some((piece, (None, rest))));
         }
-        let Some((file, span)) = rest else { return Ok(None) };
-        let read = tokio::task::spawn_blocking(move || read_piece(file, span));
+        let Some(unread) = rest else { return Ok(None) };
+        let read = tokio::task::spawn_blocking(move || read_piece(unread));
         let (piece, rest) = read.await.map_err(io::Error::other)??;
         Ok(Some((piece, (None, rest))))
     });
     Ok(StreamingBlob::wrap(pieces))
 }
 
-/// The first piece of `span` of `file`, and what is left to read, if anything.
-fn read_piece(mut file: File, span: Span<u64>) -> io::Result<(Bytes, Option<(File, Span<u64>)>)> {
+/// The first piece of what is unread, and the rest, if anything.
+fn read_piece(unread: Unread) -> io::Result<(Bytes, Option<Unread>)> {
+    let Unread { mut file, span } = unread;
     let end = span.end.min(span.start + PIECE_BYTES);
     let mut piece = vec![0; usize::try_from(end - span.start).map_err(io::Error::other)?];
     file.seek(SeekFrom::Start(span.start))?;
     file.read_exact(&mut piece)?;
-    let rest = (end < span.end).then_some((file, end..span.end));
+    let rest = (end < span.end).then(|| Unread { file, span: end..span.end });
     Ok((Bytes::from(piece), rest))
 }
 

@@ -36,7 +36,8 @@ async fn a_killed_server_keeps_what_it_acknowledged_and_shows_nothing_torn() {
     for round in 0..4_u32 {
         let mut program = Program::serve(data.path());
         let s3 = program.root(data.path());
-        verify(&s3, &acknowledged.lock().unwrap().clone()).await;
+        let so_far = acknowledged.lock().unwrap().clone();
+        verify(&s3, &so_far).await;
 
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| {

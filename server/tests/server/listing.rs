@@ -12,14 +12,9 @@ async fn all_of_2500_keys_are_listed_once_and_in_order() {
         .map(|i| format!("segments/desk/2026-01-{:02}/{:02}/{i:06}.seg", 1 + i % 3, i % 24))
         .collect();
     futures_util::stream::iter(&keys)
-        .for_each_concurrent(64, |key| async {
-            s3.put_object()
-                .bucket(BUCKET)
-                .key(key)
-                .body(key.clone().into_bytes().into())
-                .send()
-                .await
-                .unwrap();
+        .for_each_concurrent(64, |key| {
+            let put = s3.put_object().bucket(BUCKET).key(key).body(key.clone().into_bytes().into());
+            async { drop(put.send().await.unwrap()) }
         })
         .await;
     keys.sort_unstable();

@@ -122,8 +122,10 @@ async fn a_wrong_checksum_leaves_what_was_there() {
 async fn a_streamed_body_with_its_checksum_behind_it_is_stored() {
     let server = Server::start().await;
     let file = server.data.path().join("source");
+    // One chunk of the SDK: some of its versions announce too long a body for several, and then
+    // every server waits for the rest.
     let data: Vec<u8> =
-        (0..5_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        (0..60_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     std::fs::write(&file, &data).unwrap();
     let s3 = server.root();
     for algorithm in

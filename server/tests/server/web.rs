@@ -9,12 +9,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::support::{NOW_MS, Server};
 
 async fn with_player() -> Server {
-    let player = tempfile::tempdir().unwrap().keep();
-    std::fs::write(player.join("index.html"), "<!doctype html>player").unwrap();
-    std::fs::create_dir(player.join("pkg")).unwrap();
-    std::fs::write(player.join("pkg").join("player.wasm"), b"\0asm").unwrap();
-    std::fs::write(player.join("pkg").join("player.js"), "1").unwrap();
-    Server::start_with(|config| config.player = Some(player)).await
+    Server::start_with(|config| {
+        let player = config.data.join("player");
+        std::fs::create_dir_all(player.join("pkg")).unwrap();
+        std::fs::write(player.join("index.html"), "<!doctype html>player").unwrap();
+        std::fs::write(player.join("pkg").join("player.wasm"), b"\0asm").unwrap();
+        std::fs::write(player.join("pkg").join("player.js"), "1").unwrap();
+        config.player = Some(player);
+    })
+    .await
 }
 
 /// Sends a request line as it is, which HTTP clients would tidy up first.

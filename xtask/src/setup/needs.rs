@@ -1,6 +1,7 @@
 //! What testing needs from the system: the one list of programs, files and Debian packages.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::Result;
 
@@ -30,8 +31,9 @@ pub(crate) enum FoundBy {
         /// The environment variable that overrides the search.
         variable: Option<&'static str>,
     },
-    /// The file exists.
-    File(&'static str),
+    /// Debian's package is installed. For what has no program and only looks: on other
+    /// systems it counts as met.
+    Package,
 }
 
 /// The browser the player is tested in.
@@ -63,12 +65,6 @@ pub(crate) const XVFB: Need = Need {
     what: "Xvfb",
 };
 
-const FONTS: Need = Need {
-    found_by: FoundBy::File("/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf"),
-    package: "fonts-dejavu-core",
-    what: "the DejaVu fonts",
-};
-
 /// Everything, in groups that are installed together: a package that a distribution
 /// lacks must not keep the other group from being installed.
 pub(crate) const GROUPS: &[&[Need]] = &[
@@ -76,13 +72,16 @@ pub(crate) const GROUPS: &[&[Need]] = &[
     &[
         XVFB,
         program("openbox", "openbox"),
+        program("tint2", "tint2"),
+        program("hsetroot", "hsetroot"),
         program("xterm", "xterm"),
-        program("xdotool", "xdotool"),
-        program("xrandr", "x11-xserver-utils"),
-        program("xclock", "x11-apps"),
-        program("mousepad", "mousepad"),
+        program("geany", "geany"),
         program("pcmanfm", "pcmanfm"),
-        FONTS,
+        program("git", "git"),
+        program("vmstat", "procps"),
+        looks("fonts-dejavu-core"),
+        looks("adwaita-icon-theme"),
+        looks("librsvg2-common"),
     ],
 ];
 
@@ -91,21 +90,90 @@ const fn program(name: &'static str, package: &'static str) -> Need {
     Need { found_by: FoundBy::Program { name, others: &[], variable: None }, package, what: name }
 }
 
+/// Fonts and icons of the test desktop.
+const fn looks(package: &'static str) -> Need {
+    Need { found_by: FoundBy::Package, package, what: package }
+}
+
 impl Need {
-    /// Where it is, or `None` where it is missing.
+    /// Whether it is here.
+    ///
+    /// # Errors
+    /// If its environment variable is set and names no file.
+    pub(crate) fn is_met(&self) -> Result<bool> {
+        match self.found_by {
+            FoundBy::Program { .. } => Ok(self.locate()?.is_some()),
+            FoundBy::Package => {
+                let mut query = Command::new("dpkg-query");
+                query.args(["--show", "--showformat=${db:Status-Status}", self.package]);
+                let known = process::output(&mut query);
+                Ok(process::on_path("dpkg-query").is_none()
+                    || known.is_ok_and(|status| status == "installed"))
+            }
+        }
+    }
+
+    /// Where the program is, or `None` where it is missing or no program.
     ///
     /// # Errors
     /// If its environment variable is set and names no file.
     pub(crate) fn locate(&self) -> Result<Option<PathBuf>> {
-        match self.found_by {
-            FoundBy::File(path) => Ok(Some(PathBuf::from(path)).filter(|path| path.is_file())),
-            FoundBy::Program { name, others, variable } => {
-                if let Some(path) = variable.map(process::named_by).transpose()?.flatten() {
-                    return Ok(Some(path));
-                }
-                let mut names = std::iter::once(&name).chain(others);
-                Ok(names.find_map(|name| process::on_path(name)))
-            }
+        let FoundBy::Program { name, others, variable } = self.found_by else { return Ok(None) };
+        if let Some(path) = variable.map(process::named_by).transpose()?.flatten() {
+            return Ok(Some(path));
         }
+        let mut names = std::iter::once(&name).chain(others);
+        Ok(names.find_map(|name| process::on_path(name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lists of the test desktop itself, which must not depend on xtask nor xtask on it.
+    const DESKTOP: &str = include_str!("../../../tests/src/desktop.rs");
+
+    /// The quoted words of a constant of the desktop's source.
+    fn listed(constant: &str) -> Vec<&'static str> {
+        let (_, rest) = DESKTOP.split_once(&format!("const {constant}:")).unwrap();
+        let (list, _) = rest.split_once("];").unwrap();
+        let words: Vec<_> = list.split('"').skip(1).step_by(2).collect();
+        assert!(words.len() > 2, "{constant} is written in a way this test does not read");
+        words
+    }
+
+    #[test]
+    fn the_programs_of_the_test_desktop_are_those_it_asks_for() {
+        let needs = GROUPS.iter().copied().flatten();
+        let programs: Vec<&str> = needs
+            .filter(|need| !matches!(need.package, "chromium" | "chromium-driver"))
+            .filter_map(|need| match need.found_by {
+                FoundBy::Program { name, .. } => Some([name, need.package]),
+                FoundBy::Package => None,
+            })
+            .flatten()
+            .collect();
+        assert_eq!(programs, listed("PROGRAMS"));
+    }
+
+    #[test]
+    fn the_looks_of_the_test_desktop_are_those_it_asks_for() {
+        let needs = GROUPS.iter().copied().flatten();
+        let packages: Vec<&str> = needs
+            .filter(|need| need.found_by == FoundBy::Package)
+            .map(|need| need.package)
+            .collect();
+        assert_eq!(packages, listed("LOOKS"));
+    }
+
+    #[test]
+    fn a_program_that_is_here_is_met_and_located() {
+        let cargo = program("cargo", "cargo");
+        assert!(cargo.is_met().unwrap());
+        assert!(cargo.locate().unwrap().unwrap().is_file());
+        let stranger = program("deskreel-no-such-program", "none");
+        assert!(!stranger.is_met().unwrap());
+        assert_eq!(stranger.locate().unwrap(), None);
     }
 }

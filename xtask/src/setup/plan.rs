@@ -196,7 +196,7 @@ mod tests {
     fn every_need_is_listed_once() {
         let needs: Vec<&Need> = GROUPS.iter().copied().flatten().collect();
         for (at, need) in needs.iter().enumerate() {
-            assert!(!needs[..at].iter().any(|other| other.found_by == need.found_by), "{need:?}");
+            assert!(!needs[..at].iter().any(|other| other.what == need.what), "{need:?}");
         }
     }
 }

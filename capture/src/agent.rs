@@ -1,0 +1,209 @@
+//! The recorder wired to a bucket: knows what is there, uploads in order, remembers what arrived.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use deskreel_format::{Grid, Manifest, StreamName, TileHash};
+use deskreel_store::{ObjectStore, Put, PutMode, StoreError};
+
+use crate::core::known::{KnownTiles, PackTiles};
+use crate::core::recorder::Settings;
+use crate::core::sealed::Sealed;
+use crate::journal::{Journal, KnownSegment};
+use crate::reader::{Listed, ReadError, StreamReader};
+
+/// Tiles are referred to for so long after they were stored (design: leases).
+pub const LEASE_MS: u64 = 86_400_000;
+
+/// Why the agent cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// Something in the bucket could not be read.
+    #[error("{0}")]
+    Read(#[from] ReadError),
+    /// Something could not be stored.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The agent's own files could not be used.
+    #[error("cannot use '{path}': {source}")]
+    State {
+        /// Which file.
+        path: PathBuf,
+        /// What the file system answered.
+        source: std::io::Error,
+    },
+}
+
+/// Folder of everything the agent remembers of one stream in one store.
+pub fn state_folder(root: &Path, store_identity: &str, stream: &StreamName) -> PathBuf {
+    let hash = blake3::hash(store_identity.as_bytes()).to_hex();
+    root.join(format!("{stream}-{}", &hash.as_str()[..16]))
+}
+
+/// What the start of an agent found.
+#[derive(Debug)]
+pub struct Start {
+    /// The tiles that may be referred to.
+    pub known: KnownTiles,
+    /// The segments in the bucket, by time.
+    pub segments: Vec<Listed>,
+    /// Remembers acknowledged segments.
+    pub journal: Journal,
+    /// How many segments had to be read from the bucket because the journal lacked them.
+    pub reread: usize,
+}
+
+/// Brings the known-tile index in line with the bucket: what the journal has and the bucket lacks is
+/// forgotten, what the bucket has and the journal lacks is read. `progress(done, of)` reports the
+/// latter.
+///
+/// # Errors
+/// [`AgentError`] naming what could not be read.
+pub async fn start(
+    reader: &StreamReader,
+    settings: &Settings,
+    folder: &Path,
+    now_ms: u64,
+    progress: impl Fn(usize, usize),
+) -> Result<Start, AgentError> {
+    let path = folder.join("known");
+    let state = |source| AgentError::State { path: path.clone(), source };
+    let (mut journal, remembered) =
+        Journal::open(&path, settings.tile, &settings.domain).map_err(state)?;
+    let segments = reader.segments(0).await?;
+    let in_lease = |entry: &&Listed| now_ms.saturating_sub(entry.id.first_ms) < LEASE_MS;
+    let mut by_id: std::collections::HashMap<_, _> =
+        remembered.into_iter().map(|segment| (segment.id, segment)).collect();
+    let remembered_count = by_id.len();
+    let wanted: Vec<Listed> = segments.iter().filter(in_lease).copied().collect();
+    let missing: Vec<Listed> =
+        wanted.iter().filter(|entry| !by_id.contains_key(&entry.id)).copied().collect();
+    for (done, entry) in missing.iter().enumerate() {
+        progress(done, missing.len());
+        let segment = tiles_of(reader, settings, *entry).await?;
+        journal.append(&segment).map_err(state)?;
+        by_id.insert(entry.id, segment);
+    }
+    let mut known = KnownTiles::new(LEASE_MS);
+    let kept: Vec<KnownSegment> =
+        wanted.iter().filter_map(|entry| by_id.remove(&entry.id)).collect();
+    kept.iter().flat_map(|segment| &segment.packs).for_each(|pack| {
+        known.learn(pack);
+    });
+    // Once most of it is history, the journal is written anew.
+    if remembered_count > 2 * kept.len() + 1_000 {
+        journal.rewrite(settings.tile, &settings.domain, &kept).map_err(state)?;
+    }
+    Ok(Start { known, segments, journal, reread: missing.len() })
+}
+
+/// Recomputes the hashes of a segment's own tiles from its pixels. Tiles of another size than ours
+/// are of no use and left out.
+async fn tiles_of(
+    reader: &StreamReader,
+    settings: &Settings,
+    entry: Listed,
+) -> Result<KnownSegment, ReadError> {
+    let segment = reader.manifest(entry).await?;
+    let manifest = &segment.manifest;
+    let mut packs = Vec::new();
+    if manifest.tile == settings.tile {
+        for (number, pack) in manifest.packs.iter().enumerate() {
+            if pack.segment != entry.id {
+                continue;
+            }
+            let decoded = reader.pack(*pack).await?;
+            // A tile's hash covers its real size, which only a cell that shows it tells.
+            let mut hashes: Vec<Option<TileHash>> = vec![None; pack.tiles as usize];
+            each_cell(manifest, |grid, cell, reference| {
+                if reference.pack as usize == number
+                    && let Some(tile) = decoded.tile(reference.slot)
+                {
+                    let hash = &mut hashes[reference.slot as usize];
+                    hash.get_or_insert_with(|| {
+                        TileHash::of_padded(&settings.domain, grid, cell, tile)
+                    });
+                }
+            });
+            // A slot that no cell shows cannot be told apart; a hash of nothing never matches.
+            let nothing = TileHash([0; 16]);
+            let hashes = hashes.into_iter().map(|hash| hash.unwrap_or(nothing)).collect();
+            packs.push(PackTiles { pack: *pack, hashes });
+        }
+    }
+    Ok(KnownSegment { id: entry.id, packs })
+}
+
+fn each_cell(manifest: &Manifest, mut visit: impl FnMut(&Grid, usize, deskreel_format::TileRef)) {
+    for moment in &manifest.moments {
+        let layout = &manifest.layouts[moment.layout as usize];
+        let Ok(grids) = layout.grids(manifest.tile) else { continue };
+        for change in &moment.changes {
+            let mut cell = change.cell as usize;
+            for grid in &grids {
+                if cell < grid.cells() {
+                    visit(grid, cell, change.to);
+                    break;
+                }
+                cell -= grid.cells();
+            }
+        }
+    }
+}
+
+/// Uploads segments one after the other, so that no reader ever sees a reference to a segment that
+/// is not there.
+#[derive(Debug)]
+pub struct Uploader {
+    store: Arc<dyn ObjectStore>,
+    stream: StreamName,
+}
+
+impl Uploader {
+    /// Uploads segments of `stream` to `store`.
+    pub fn new(store: Arc<dyn ObjectStore>, stream: StreamName) -> Self {
+        Self { store, stream }
+    }
+
+    /// Uploads one segment.
+    ///
+    /// # Errors
+    /// [`AgentError::Store`]; the segment may be uploaded again.
+    pub async fn upload(&self, sealed: &Sealed) -> Result<(), AgentError> {
+        self.upload_bytes(sealed.id, Bytes::from(sealed.bytes.clone())).await
+    }
+
+    /// Uploads the bytes of one segment.
+    ///
+    /// # Errors
+    /// [`AgentError::Store`]; the segment may be uploaded again.
+    pub async fn upload_bytes(
+        &self,
+        id: deskreel_format::SegmentId,
+        bytes: Bytes,
+    ) -> Result<(), AgentError> {
+        let key = self.stream.segment_key(id);
+        let put = Put {
+            mode: PutMode::Create,
+            content_type: "application/octet-stream",
+            cache_control: Some("public, max-age=172800, immutable"),
+        };
+        let size = bytes.len() as u64;
+        match self.store.put(&key, bytes, put).await {
+            // An earlier attempt whose answer was lost: writers never reuse an id, so an object of
+            // this key and size is this one.
+            Err(StoreError::AlreadyExists { .. })
+                if self.store.head(&key).await?.size == size =>
+            {
+                Ok(())
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+}
+
+/// What a journal remembers of an uploaded segment.
+pub fn acknowledged(sealed: &Sealed) -> KnownSegment {
+    KnownSegment { id: sealed.id, packs: sealed.packs.clone() }
+}

@@ -1,0 +1,254 @@
+//! Which store to use, and how to get in.
+
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use deskreel_format::StreamName;
+use deskreel_store::{
+    Credentials, ListPage, Object, ObjectMeta, ObjectStore, Put, S3Config, S3Store, StoreError,
+};
+use serde::{Deserialize, Serialize};
+
+/// The server that `deskreel-server serve` and the demo start by default.
+pub const LOCAL_SERVER: &str = "http://127.0.0.1:8420";
+
+/// How a store is named on the command line, in the environment or in the config file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreOptions {
+    /// `s3://bucket/prefix`, or the `http://` origin of a Deskreel server that grants access.
+    pub store: Option<String>,
+    /// S3 endpoint, when it is not AWS.
+    pub endpoint: Option<String>,
+    /// S3 region.
+    pub region: Option<String>,
+    /// Access key id; without it the standard AWS chain is asked.
+    pub access_key_id: Option<String>,
+    /// Secret of the access key; better given by the environment.
+    #[serde(skip_serializing)]
+    pub secret_access_key: Option<String>,
+}
+
+/// What may be done with the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Read one stream.
+    View,
+    /// Read one stream and add to it.
+    Upload,
+}
+
+/// Why a store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum LocationError {
+    /// The address is neither a bucket nor a server.
+    #[error("'{address}' is no store; write s3://bucket/prefix, or the http:// address of a Deskreel server")]
+    Address {
+        /// What was given.
+        address: String,
+    },
+    /// The server did not answer.
+    #[error("the server at {origin} does not answer ({reason}); start it with `deskreel-server serve`, or name another store with --store")]
+    Unreachable {
+        /// Which server.
+        origin: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The server answered, but gave no access.
+    #[error("the server at {origin} gave no access to stream '{stream}': {reason}")]
+    Refused {
+        /// Which server.
+        origin: String,
+        /// Which stream.
+        stream: StreamName,
+        /// What it said.
+        reason: String,
+    },
+    /// The store's configuration is wrong.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+impl StoreOptions {
+    /// The address in use.
+    pub fn address(&self) -> &str {
+        self.store.as_deref().unwrap_or(LOCAL_SERVER)
+    }
+
+    /// A text that is the same for the same store: names its state folder.
+    pub fn identity(&self) -> String {
+        format!("{} {}", self.address(), self.endpoint.as_deref().unwrap_or_default())
+    }
+
+    /// Opens the store for one stream.
+    ///
+    /// # Errors
+    /// [`LocationError`] that says what to do.
+    pub async fn open(
+        &self,
+        stream: &StreamName,
+        role: Role,
+    ) -> Result<Arc<dyn ObjectStore>, LocationError> {
+        let address = self.address().trim_end_matches('/');
+        if address.starts_with("s3://") {
+            let mut config = S3Config::parse_url(address)?;
+            config.endpoint = self.endpoint.clone();
+            config.region = self.region.clone();
+            if let (Some(id), Some(secret)) = (&self.access_key_id, &self.secret_access_key) {
+                config.credentials = Credentials::Static {
+                    access_key_id: id.clone(),
+                    secret_access_key: secret.clone(),
+                    session_token: None,
+                };
+            }
+            return Ok(Arc::new(S3Store::connect(&config).await?));
+        }
+        if address.starts_with("http://") || address.starts_with("https://") {
+            let door = Door { origin: address.to_owned(), stream: stream.clone(), role };
+            let store = RwLock::new(door.enter().await?);
+            return Ok(Arc::new(GrantedStore { door, store }));
+        }
+        Err(LocationError::Address { address: address.to_owned() })
+    }
+}
+
+/// A server that grants access.
+#[derive(Debug, Clone)]
+struct Door {
+    origin: String,
+    stream: StreamName,
+    role: Role,
+}
+
+#[derive(Deserialize)]
+struct Grant {
+    endpoint: String,
+    region: String,
+    bucket: String,
+    prefix: String,
+    access_key_id: String,
+    secret_access_key: String,
+    session_token: Option<String>,
+}
+
+impl Door {
+    async fn enter(&self) -> Result<S3Store, LocationError> {
+        let origin = self.origin.clone();
+        let unreachable = |error: reqwest::Error| {
+            // reqwest's own text names only the request; the cause stands in its sources.
+            let mut reason = error.to_string();
+            let mut source = std::error::Error::source(&error);
+            while let Some(inner) = source {
+                reason = inner.to_string();
+                source = inner.source();
+            }
+            LocationError::Unreachable { origin: origin.clone(), reason }
+        };
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(20))
+            .build()
+            .map_err(unreachable)?;
+        let role = match self.role {
+            Role::View => "view",
+            Role::Upload => "upload",
+        };
+        let request = serde_json::json!({ "stream": self.stream.as_str(), "role": role });
+        let url = format!("{}/-/api/grant", self.origin);
+        let answer = client.post(url).json(&request).send().await.map_err(unreachable)?;
+        let status = answer.status();
+        let refused = |reason: String| LocationError::Refused {
+            origin: self.origin.clone(),
+            stream: self.stream.clone(),
+            reason,
+        };
+        if !status.is_success() {
+            let body: serde_json::Value = answer.json().await.unwrap_or_default();
+            let reason = body["error"].as_str().map_or(status.to_string(), str::to_owned);
+            return Err(refused(reason));
+        }
+        let grant: Grant = answer.json().await.map_err(|error| refused(error.to_string()))?;
+        let mut config = S3Config::new(grant.bucket, grant.prefix.trim_matches('/'));
+        config.endpoint = Some(grant.endpoint);
+        config.region = Some(grant.region);
+        config.credentials = Credentials::Static {
+            access_key_id: grant.access_key_id,
+            secret_access_key: grant.secret_access_key,
+            session_token: grant.session_token,
+        };
+        Ok(S3Store::connect(&config).await?)
+    }
+}
+
+/// A store whose credentials expire: when they do, access is asked for again, once a request.
+#[derive(Debug)]
+struct GrantedStore {
+    door: Door,
+    store: RwLock<S3Store>,
+}
+
+impl GrantedStore {
+    fn current(&self) -> S3Store {
+        self.store.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    async fn renew(&self) -> Result<S3Store, StoreError> {
+        let fresh = self.door.enter().await.map_err(|error| match error {
+            LocationError::Store(error) => error,
+            LocationError::Unreachable { origin, reason } => {
+                StoreError::Unreachable { endpoint: origin, reason, attempts: 1 }
+            }
+            other => StoreError::InvalidConfig { reason: other.to_string() },
+        })?;
+        *self.store.write().unwrap_or_else(std::sync::PoisonError::into_inner) = fresh.clone();
+        Ok(fresh)
+    }
+}
+
+/// Runs a request, and once more with fresh credentials if they had expired.
+macro_rules! renewing {
+    ($self:ident, $store:ident => $request:expr) => {{
+        let $store = $self.current();
+        match $request.await {
+            Err(StoreError::CredentialsExpired) => {
+                let $store = $self.renew().await?;
+                $request.await
+            }
+            outcome => outcome,
+        }
+    }};
+}
+
+#[async_trait::async_trait]
+impl ObjectStore for GrantedStore {
+    async fn put(&self, key: &str, bytes: Bytes, put: Put<'_>) -> Result<(), StoreError> {
+        renewing!(self, store => store.put(key, bytes.clone(), put))
+    }
+
+    async fn get(
+        &self,
+        key: &str,
+        range: Option<std::ops::Range<u64>>,
+    ) -> Result<Object, StoreError> {
+        renewing!(self, store => store.get(key, range.clone()))
+    }
+
+    async fn head(&self, key: &str) -> Result<ObjectMeta, StoreError> {
+        renewing!(self, store => store.head(key))
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        start_after: Option<&str>,
+        limit: usize,
+    ) -> Result<ListPage, StoreError> {
+        renewing!(self, store => store.list(prefix, start_after, limit))
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<(), StoreError> {
+        renewing!(self, store => store.delete(keys))
+    }
+}

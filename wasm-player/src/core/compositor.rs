@@ -1,0 +1,326 @@
+//! The picture: puts tiles where they belong, touches only what changed, and proves the result.
+
+use deskreel_format::grid::Rect;
+use deskreel_format::{Digest, FormatError, Grid, Layout, Manifest, Pack, SurfaceInfo, TileSize};
+
+use super::sheet::PackKey;
+
+/// What a cell shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Nothing,
+    Tile(PackKey, u32),
+    Hole,
+}
+
+/// The pixels of one surface.
+pub struct Surface {
+    /// Name, place on the desktop, size.
+    pub info: SurfaceInfo,
+    /// Where it is drawn: from the upper left corner of all surfaces.
+    pub x: u32,
+    /// See `x`.
+    pub y: u32,
+    grid: Grid,
+    cells: Vec<Shown>,
+    /// `height` rows of `width` pixels of red, green, blue, 255.
+    rgba: Vec<u8>,
+    /// The digest that the present pixels were proved to have.
+    proved: Option<Digest>,
+}
+
+/// What showing a moment did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Frame {
+    /// The surfaces are others than before.
+    pub resized: bool,
+    /// Per surface that changed: the pixels that did.
+    pub dirty: Vec<(usize, Vec<Rect>)>,
+    /// Cells whose tile is missing, filled with a hatch.
+    pub holes: usize,
+    /// Surfaces whose pixels are not those of the manifest's digest, although no tile is missing.
+    pub wrong: Vec<usize>,
+    /// Every surface was proved to be what was captured.
+    pub exact: bool,
+}
+
+/// The surfaces as they are shown.
+#[derive(Default)]
+pub struct Compositor {
+    layout: Option<(Layout, TileSize)>,
+    surfaces: Vec<Surface>,
+    size: (u32, u32),
+}
+
+/// The longest side of a picture that browsers draw, pixels.
+const MAX_EXTENT: u32 = 16_384;
+
+impl Compositor {
+    /// The surfaces, in the order of the layout.
+    pub fn surfaces(&self) -> &[Surface] {
+        &self.surfaces
+    }
+
+    /// Width and height of the whole desktop, pixels.
+    pub fn size(&self) -> (u32, u32) {
+        self.size
+    }
+
+    /// Shows moment `index` of a manifest. Tiles of packs that `packs` does not know become holes.
+    ///
+    /// # Errors
+    /// [`FormatError`] when a surface has an impossible size.
+    pub fn show<'a>(
+        &mut self,
+        manifest: &Manifest,
+        index: usize,
+        packs: impl Fn(PackKey) -> Option<&'a Pack>,
+    ) -> Result<Frame, FormatError> {
+        let mut frame = Frame::default();
+        let (Some(screen), Some(moment)) = (manifest.screen(index), manifest.moments.get(index))
+        else {
+            return Ok(frame);
+        };
+        let layout = &manifest.layouts[screen.layout as usize];
+        let is_same = self.layout.as_ref().is_some_and(|(l, t)| l == layout && *t == manifest.tile);
+        if !is_same {
+            self.lay_out(layout, manifest.tile)?;
+            frame.resized = true;
+        }
+        let keys: Vec<PackKey> = manifest.packs.iter().map(PackKey::from).collect();
+        let found: Vec<Option<&Pack>> = keys.iter().map(|key| packs(*key)).collect();
+        let mut cells = screen.cells.iter();
+        frame.exact = true;
+        for (number, surface) in self.surfaces.iter_mut().enumerate() {
+            let mut dirty = Vec::new();
+            let mut holes = 0;
+            for cell in 0..surface.cells.len() {
+                let Some(tile) = cells.next() else { break };
+                let pack = tile.pack as usize;
+                let pixels = found[pack].and_then(|pack| pack.tile(tile.slot));
+                let wanted = match pixels {
+                    Some(_) => Shown::Tile(keys[pack], tile.slot),
+                    // What is shown already needs no pack.
+                    None if surface.cells[cell] == Shown::Tile(keys[pack], tile.slot) => continue,
+                    None => Shown::Hole,
+                };
+                holes += usize::from(wanted == Shown::Hole);
+                if surface.cells[cell] == wanted {
+                    continue;
+                }
+                surface.cells[cell] = wanted;
+                match pixels {
+                    Some(pixels) => surface.put(cell, pixels),
+                    None => surface.hatch(cell),
+                }
+                dirty.push(cell);
+            }
+            let digest = moment.digests.get(number).copied();
+            if !dirty.is_empty() {
+                surface.proved = None;
+                frame.dirty.push((number, rectangles(&surface.grid, &dirty)));
+            }
+            if holes == 0 && (surface.proved.is_none() || surface.proved != digest) {
+                surface.proved = Some(surface.digest()).filter(|found| Some(*found) == digest);
+                if surface.proved.is_none() {
+                    frame.wrong.push(number);
+                }
+            }
+            frame.holes += holes;
+            frame.exact &= holes == 0 && surface.proved.is_some();
+        }
+        Ok(frame)
+    }
+
+    fn lay_out(&mut self, layout: &Layout, tile: TileSize) -> Result<(), FormatError> {
+        let grids = layout.grids(tile)?;
+        let (places, size) = places(layout);
+        let surfaces = layout.surfaces.iter().zip(grids).zip(places);
+        self.surfaces = surfaces
+            .map(|((info, grid), (x, y))| Surface {
+                info: info.clone(),
+                x,
+                y,
+                grid,
+                cells: vec![Shown::Nothing; grid.cells()],
+                rgba: vec![0; info.width as usize * info.height as usize * 4],
+                proved: None,
+            })
+            .collect();
+        self.layout = Some((layout.clone(), tile));
+        self.size = size;
+        Ok(())
+    }
+}
+
+/// Pixels of all surfaces of a layout.
+pub fn pixels(layout: &Layout) -> u64 {
+    layout.surfaces.iter().map(|s| u64::from(s.width) * u64::from(s.height)).sum()
+}
+
+/// Where each surface is drawn and how large the whole is. Surfaces lie as on the desktop; if that
+/// is wider than browsers draw (or nonsense), one beside the other.
+fn places(layout: &Layout) -> (Vec<(u32, u32)>, (u32, u32)) {
+    let surfaces = &layout.surfaces;
+    let left = surfaces.iter().map(|s| i64::from(s.x)).min().unwrap_or(0);
+    let top = surfaces.iter().map(|s| i64::from(s.y)).min().unwrap_or(0);
+    let right = surfaces.iter().map(|s| i64::from(s.x) + i64::from(s.width)).max().unwrap_or(0);
+    let bottom = surfaces.iter().map(|s| i64::from(s.y) + i64::from(s.height)).max().unwrap_or(0);
+    let (width, height) = (right - left, bottom - top);
+    if width <= i64::from(MAX_EXTENT) && height <= i64::from(MAX_EXTENT) {
+        let place = |s: &SurfaceInfo| {
+            ((i64::from(s.x) - left) as u32, (i64::from(s.y) - top) as u32)
+        };
+        return (surfaces.iter().map(place).collect(), (width as u32, height as u32));
+    }
+    let mut x = 0;
+    let mut places = Vec::new();
+    for surface in surfaces {
+        places.push((x, 0));
+        x += surface.width;
+    }
+    (places, (x, surfaces.iter().map(|s| s.height).max().unwrap_or(0)))
+}
+
+impl Surface {
+    /// All pixels: `height` rows of `width` pixels of red, green, blue, 255.
+    pub fn rgba(&self) -> &[u8] {
+        &self.rgba
+    }
+
+    /// The digest of the pixels as they are, as [`Digest::of`] a picture of them.
+    pub fn digest(&self) -> Digest {
+        // Enough at a time to hash many lanes at once, little enough to stay in the cache.
+        const BAND_PIXELS: usize = 16_384;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.info.width.to_le_bytes());
+        hasher.update(&self.info.height.to_le_bytes());
+        let mut rgb = vec![0; BAND_PIXELS * 3];
+        for band in self.rgba.chunks(BAND_PIXELS * 4) {
+            let rgb = &mut rgb[..band.len() / 4 * 3];
+            for (to, from) in rgb.chunks_exact_mut(3).zip(band.chunks_exact(4)) {
+                to.copy_from_slice(&from[..3]);
+            }
+            hasher.update(rgb);
+        }
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        Digest(digest)
+    }
+
+    /// Copies a tile (padded, RGB) into a cell.
+    fn put(&mut self, cell: usize, tile: &[u8]) {
+        let side = self.grid.tile().pixels() as usize;
+        let rect = self.grid.rect(cell);
+        for y in 0..rect.height as usize {
+            let from = &tile[y * side * 3..(y * side + rect.width as usize) * 3];
+            let row = self.row(rect, y);
+            for (to, from) in row.chunks_exact_mut(4).zip(from.chunks_exact(3)) {
+                to[..3].copy_from_slice(from);
+                to[3] = 255;
+            }
+        }
+    }
+
+    /// Fills a cell with diagonal stripes that no desktop has.
+    fn hatch(&mut self, cell: usize) {
+        let rect = self.grid.rect(cell);
+        for y in 0..rect.height as usize {
+            for (x, pixel) in self.row(rect, y).chunks_exact_mut(4).enumerate() {
+                let diagonal = rect.x as usize + x + rect.y as usize + y;
+                let is_bright = diagonal % 8 < 4;
+                let colour = if is_bright { [255, 0, 170, 255] } else { [20, 20, 20, 255] };
+                pixel.copy_from_slice(&colour);
+            }
+        }
+    }
+
+    fn row(&mut self, rect: Rect, y: usize) -> &mut [u8] {
+        let width = self.info.width as usize;
+        let from = ((rect.y as usize + y) * width + rect.x as usize) * 4;
+        &mut self.rgba[from..from + rect.width as usize * 4]
+    }
+}
+
+/// Covers cells (ascending) with few rectangles: runs of a row, joined with equal runs above.
+fn rectangles(grid: &Grid, cells: &[usize]) -> Vec<Rect> {
+    let cols = grid.cols() as usize;
+    let mut rects: Vec<Rect> = Vec::new();
+    // Rectangles that end with the row above, and those of this row.
+    let (mut above, mut here): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
+    let mut row = usize::MAX;
+    let mut rest = cells;
+    while let Some(&first) = rest.first() {
+        let last_of_row = (first / cols + 1) * cols;
+        let run = (1..rest.len())
+            .find(|i| rest[*i] != first + i || first + i >= last_of_row)
+            .unwrap_or(rest.len());
+        rest = &rest[run..];
+        if first / cols != row {
+            let follows = first / cols == row.wrapping_add(1);
+            above = if follows { std::mem::take(&mut here) } else { Vec::new() };
+            here.clear();
+            row = first / cols;
+        }
+        let (start, end) = (grid.rect(first), grid.rect(first + run - 1));
+        let rect = Rect { width: end.x + end.width - start.x, ..start };
+        let joined = above
+            .iter()
+            .copied()
+            .find(|index| rects[*index].x == rect.x && rects[*index].width == rect.width);
+        if let Some(index) = joined {
+            rects[index].height += rect.height;
+            here.push(index);
+        } else {
+            here.push(rects.len());
+            rects.push(rect);
+        }
+    }
+    rects
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn surface(x: i32, y: i32, width: u32, height: u32) -> SurfaceInfo {
+        SurfaceInfo { name: String::new(), x, y, scale_milli: 1000, width, height }
+    }
+
+    #[test]
+    fn rectangles_cover_the_cells_and_nothing_else() {
+        let grid = Grid::new(75, 60, TileSize::new(16).unwrap()).unwrap();
+        for pattern in 0_u32..4096 {
+            let cells: Vec<usize> = (0..grid.cells()).filter(|c| pattern >> (c % 12) & 1 == 1).collect();
+            let mut covered = vec![0; 75 * 60];
+            for rect in rectangles(&grid, &cells) {
+                for y in rect.y..rect.y + rect.height {
+                    for x in rect.x..rect.x + rect.width {
+                        covered[(y * 75 + x) as usize] += 1;
+                    }
+                }
+            }
+            for cell in 0..grid.cells() {
+                let rect = grid.rect(cell);
+                let is_in = i32::from(cells.contains(&cell));
+                assert_eq!(covered[(rect.y * 75 + rect.x) as usize], is_in, "{pattern:b} {cell}");
+            }
+            assert!(covered.iter().all(|count| *count < 2));
+        }
+        let all: Vec<usize> = (0..grid.cells()).collect();
+        assert_eq!(rectangles(&grid, &all), [Rect { x: 0, y: 0, width: 75, height: 60 }]);
+    }
+
+    #[test]
+    fn surfaces_lie_as_on_the_desktop() {
+        let layout = Layout { surfaces: vec![surface(-100, 50, 100, 40), surface(0, 0, 200, 100)] };
+        assert_eq!(places(&layout), (vec![(0, 50), (100, 0)], (300, 100)));
+    }
+
+    #[test]
+    fn a_desktop_too_wide_to_draw_is_moved_together() {
+        let layout =
+            Layout { surfaces: vec![surface(i32::MIN, 0, 10, 40), surface(i32::MAX, 0, 20, 10)] };
+        assert_eq!(places(&layout), (vec![(0, 0), (10, 0)], (30, 40)));
+    }
+}

@@ -1,0 +1,255 @@
+//! What goes into the player's core and what comes out of it.
+
+use deskreel_format::grid::Rect;
+use thiserror::Error;
+
+use super::access::Ask;
+
+/// Names a request from its [`Output`] to its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TransferId(pub u64);
+
+/// What happened outside.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// Time passed, as [`Output::WakeAt`] asked for, or the player was just made.
+    Tick,
+    /// Show the newest screenshot at or before this time (the first one if there is none).
+    Seek {
+        /// UTC milliseconds.
+        time_ms: u64,
+    },
+    /// Show the screenshot that many after (or before, if negative) the one shown.
+    Step(i32),
+    /// Start playing; from the start if the end was reached.
+    Play,
+    /// Stop playing.
+    Pause,
+    /// How many seconds pass per second; negative plays backward.
+    SetRate(f64),
+    /// Whether playing leaps over stretches in which nothing happened.
+    SkipIdle(bool),
+    /// Whether to go along with the newest screenshot.
+    Follow(bool),
+    /// The answer to [`Output::AskGrant`].
+    GrantReply {
+        /// HTTP status; 0 when no answer came.
+        status: u16,
+        /// The body.
+        body: Vec<u8>,
+        /// The server's clock, UTC milliseconds, if the answer told it.
+        server_now_ms: Option<u64>,
+    },
+    /// A person asks for access again, perhaps with a token.
+    Renew {
+        /// The bearer token to present, if one was typed in.
+        token: Option<String>,
+    },
+    /// The answer to [`Output::List`] or [`Output::Fetch`].
+    Reply {
+        /// Which request.
+        id: TransferId,
+        /// HTTP status; 0 when no answer came.
+        status: u16,
+        /// The body.
+        body: Vec<u8>,
+    },
+    /// The network is back: what waits for a retry is tried at once.
+    Online,
+}
+
+/// What is to be done outside.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Ask for a grant.
+    AskGrant(Ask),
+    /// GET a listing of the bucket.
+    List {
+        /// For the answer.
+        id: TransferId,
+        /// Query parameters, unencoded.
+        query: Vec<(&'static str, String)>,
+    },
+    /// GET an object.
+    Fetch {
+        /// For the answer.
+        id: TransferId,
+        /// The object's key, without the grant's prefix.
+        key: String,
+        /// First and last byte, or all.
+        range: Option<(u64, u64)>,
+        /// What the browser has cached of it was damaged and must not be used.
+        fresh: bool,
+    },
+    /// The answer to this request is no longer wanted; none needs to be given.
+    Cancel {
+        /// Which request.
+        id: TransferId,
+    },
+    /// The desktop has another size: clear the picture and draw all of it.
+    Resize {
+        /// Width of all surfaces as laid out, pixels.
+        width: u32,
+        /// Height of all surfaces as laid out, pixels.
+        height: u32,
+    },
+    /// Copy these rectangles of a surface's pixels to the screen.
+    Draw {
+        /// Index of the surface.
+        surface: usize,
+        /// In the surface's own pixels.
+        rects: Vec<Rect>,
+    },
+    /// Tell whoever listens.
+    Event(Event),
+    /// Come back at this time with [`Input::Tick`]; replaces the time said before.
+    WakeAt(u64),
+}
+
+/// What listeners are told, in the words of `HTMLMediaElement` where it has any.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The window and every moment in it are known.
+    LoadedMetadata,
+    /// The timeline or what is buffered changed.
+    Progress,
+    /// A seek or step began.
+    Seeking,
+    /// A seek or step ended: its screenshot is on the screen.
+    Seeked,
+    /// The playing time changed.
+    TimeUpdate,
+    /// Another screenshot is on the screen.
+    Shown {
+        /// Its time, UTC milliseconds.
+        time_ms: u64,
+        /// Every pixel was proved to be what was captured.
+        exact: bool,
+    },
+    /// Playing began.
+    Play,
+    /// Playing stopped.
+    Pause,
+    /// Playing waits for bytes.
+    Waiting,
+    /// Playing goes on after it waited.
+    Playing,
+    /// The rate changed.
+    RateChange,
+    /// The last screenshot (or the first, backward) was reached.
+    Ended,
+    /// How things stand changed.
+    Status(Status),
+    /// Something is wrong.
+    Error(PlayerError),
+}
+
+/// How things stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// Nothing is known yet.
+    Loading,
+    /// There are screenshots to show.
+    Ready,
+    /// The stream holds no screenshots.
+    Empty,
+    /// The server or the bucket does not answer; it is tried again.
+    Offline,
+    /// The grant is over and could not be renewed.
+    Expired,
+    /// The server wants a token.
+    Locked,
+    /// The server refused.
+    Denied {
+        /// Its words.
+        reason: String,
+    },
+}
+
+/// What is wrong, with which object, and what comes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PlayerError {
+    /// An object is gone.
+    #[error("{object} is missing: {effect}")]
+    Missing {
+        /// Its key.
+        object: String,
+        /// What cannot be shown.
+        effect: &'static str,
+    },
+    /// An object's bytes are not what was written.
+    #[error("{object} cannot be read ({reason}): {effect}")]
+    Corrupt {
+        /// Its key.
+        object: String,
+        /// Why.
+        reason: String,
+        /// What cannot be shown.
+        effect: &'static str,
+    },
+    /// The store refuses an object.
+    #[error("{object} was refused with status {status}: {effect}")]
+    Refused {
+        /// Its key.
+        object: String,
+        /// HTTP status.
+        status: u16,
+        /// What cannot be shown.
+        effect: &'static str,
+    },
+    /// The pixels shown are not those that were captured.
+    #[error("the picture of surface {surface} at {time_ms} differs from what was captured; {object} lists its tiles")]
+    Mismatch {
+        /// Key of the segment whose manifest made the picture.
+        object: String,
+        /// Index of the surface.
+        surface: usize,
+        /// Time of the screenshot, UTC milliseconds.
+        time_ms: u64,
+    },
+    /// A screen is larger than this player draws.
+    #[error("{object} holds a screen of {pixels} pixels, this player draws up to {limit}")]
+    TooLarge {
+        /// Key of the segment.
+        object: String,
+        /// Pixels of all surfaces.
+        pixels: u64,
+        /// Most pixels drawn.
+        limit: u64,
+    },
+    /// A listing could not be read.
+    #[error("the listing of {object} cannot be read: {reason}")]
+    Listing {
+        /// The prefix listed.
+        object: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl PlayerError {
+    /// The object or prefix that it is about.
+    pub fn object(&self) -> &str {
+        match self {
+            Self::Missing { object, .. }
+            | Self::Corrupt { object, .. }
+            | Self::Refused { object, .. }
+            | Self::Mismatch { object, .. }
+            | Self::TooLarge { object, .. }
+            | Self::Listing { object, .. } => object,
+        }
+    }
+
+    /// A short word for programs: `missing`, `corrupt`, `refused`, `mismatch`, `too-large`,
+    /// `listing`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "missing",
+            Self::Corrupt { .. } => "corrupt",
+            Self::Refused { .. } => "refused",
+            Self::Mismatch { .. } => "mismatch",
+            Self::TooLarge { .. } => "too-large",
+            Self::Listing { .. } => "listing",
+        }
+    }
+}

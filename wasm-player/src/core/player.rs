@@ -1,0 +1,360 @@
+//! The player: turns what happened into what is to be done.
+//!
+//! Every [`Player::handle`] ends in one turn: say anew what is wanted, show what can be shown, ask
+//! for what is missing, tell what changed, name the time to come back.
+
+mod replies;
+mod show;
+mod view;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use deskreel_format::time::END_OF_TIME_MS;
+use deskreel_format::{Limits, Pack, SegmentId, StreamName};
+
+use super::access::{Access, Refusal, Source};
+use super::cache::ByteLru;
+use super::compositor::Compositor;
+use super::discovery::Discovery;
+use super::io::{Event, Input, Output, PlayerError, Status};
+use super::playback::Playback;
+use super::sheet::{MomentKey, PackKey, Sheet};
+use super::timeline::Timeline;
+use super::transfers::{Transfers, Urgency};
+
+/// What a player is made with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The stream to show.
+    pub stream: StreamName,
+    /// Where grants come from.
+    pub source: Source,
+    /// Bearer token for the server.
+    pub token: Option<String>,
+    /// What to show first, UTC milliseconds; the newest screenshot if not given.
+    pub start_ms: Option<u64>,
+    /// Bytes of decoded tiles kept, over what the picture on the screen itself needs.
+    pub pack_bytes: usize,
+    /// Bytes of decoded manifests kept.
+    pub sheet_bytes: usize,
+    /// Requests under way at once.
+    pub parallel: usize,
+    /// Screenshots fetched ahead of playing; while paused one on either side. 0 fetches nothing
+    /// before it is asked for.
+    pub ahead: usize,
+    /// Pixels of the largest desktop that is drawn.
+    pub max_pixels: u64,
+    /// What decoders may be asked for.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// The defaults for a stream.
+    pub fn new(stream: StreamName, source: Source) -> Self {
+        Self {
+            stream,
+            source,
+            token: None,
+            start_ms: None,
+            pack_bytes: 256 << 20,
+            sheet_bytes: 64 << 20,
+            parallel: 8,
+            ahead: 8,
+            max_pixels: 1 << 27,
+            limits: Limits { pack_pixels: 1 << 26, pack_bytes: 1 << 28, ..Limits::default() },
+        }
+    }
+}
+
+/// What is to be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Aim {
+    Newest,
+    At(u64),
+    Step { from_ms: u64, by: i32 },
+}
+
+/// The player of one stream.
+pub struct Player {
+    config: Config,
+    access: Access,
+    discovery: Discovery,
+    timeline: Timeline,
+    transfers: Transfers,
+    packs: ByteLru<PackKey, Pack>,
+    sheets: ByteLru<SegmentId, Sheet>,
+    /// Packs that cannot be had, and why.
+    failed: HashMap<PackKey, PlayerError>,
+    /// Packs of the picture that is being made.
+    pinned: HashSet<PackKey>,
+    compositor: Compositor,
+    playback: Playback,
+    aim: Option<Aim>,
+    shown: Option<(MomentKey, bool)>,
+    seeking: bool,
+    ended: bool,
+    follow: bool,
+    skip_idle: bool,
+    loaded: bool,
+    /// The store's refusal to list.
+    unlistable: Option<String>,
+    outputs: VecDeque<Output>,
+    told: Told,
+}
+
+/// What listeners and the clock were told last.
+#[derive(Debug, Default)]
+struct Told {
+    status: Option<Status>,
+    version: u64,
+    /// Version of the timeline for which `after_gaps` holds.
+    gaps_version: u64,
+    after_gaps: Vec<SegmentId>,
+    progress_ms: u64,
+    time_ms: u64,
+    wake_ms: Option<u64>,
+}
+
+/// How often [`Event::Progress`] and, while playing, [`Event::TimeUpdate`] come at most.
+const TELL_EVERY_MS: u64 = 250;
+/// The shortest time for which a screenshot is shown while playing.
+const FRAME_MS: u64 = 50;
+
+impl Player {
+    /// A player that shows nothing yet; [`Input::Tick`] starts it.
+    pub fn new(config: Config) -> Self {
+        let (stream, source) = (config.stream.clone(), config.source.clone());
+        Self {
+            access: Access::new(source, stream.to_string(), config.token.clone()),
+            discovery: Discovery::default(),
+            timeline: Timeline::default(),
+            transfers: Transfers::new(stream, config.parallel),
+            packs: ByteLru::new(config.pack_bytes),
+            sheets: ByteLru::new(config.sheet_bytes),
+            failed: HashMap::new(),
+            pinned: HashSet::new(),
+            compositor: Compositor::default(),
+            playback: Playback::new(config.start_ms.unwrap_or(0)),
+            aim: Some(config.start_ms.map_or(Aim::Newest, Aim::At)),
+            shown: None,
+            seeking: false,
+            ended: false,
+            follow: false,
+            skip_idle: false,
+            loaded: false,
+            unlistable: None,
+            outputs: VecDeque::new(),
+            told: Told::default(),
+            config,
+        }
+    }
+
+    /// The next thing to do, until there is none.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Something happened at `now_ms` (UTC milliseconds of this machine's clock).
+    pub fn handle(&mut self, now_ms: u64, input: Input) {
+        match input {
+            Input::Tick => {}
+            Input::Seek { time_ms } => {
+                let time_ms = time_ms.min(END_OF_TIME_MS - 1);
+                self.seek(now_ms, Aim::At(time_ms), time_ms);
+            }
+            Input::Step(by) => {
+                // Steps made before a picture came add up.
+                let (from_ms, by) = match (self.aim, self.shown) {
+                    (Some(Aim::Step { from_ms, by: before }), _) => {
+                        (from_ms, before.saturating_add(by))
+                    }
+                    (Some(Aim::At(time_ms)), _) => (time_ms, by),
+                    (_, Some((shown, _))) => (shown.time_ms, by),
+                    _ => return,
+                };
+                self.stop(now_ms);
+                self.seek(now_ms, Aim::Step { from_ms, by }, from_ms);
+            }
+            Input::Play => self.play(now_ms),
+            Input::Pause => self.stop(now_ms),
+            Input::SetRate(rate) => {
+                if self.playback.set_rate(now_ms, rate) {
+                    self.tell(Event::RateChange);
+                }
+            }
+            Input::SkipIdle(skip) => self.skip_idle = skip,
+            Input::Follow(follow) => {
+                self.follow = follow;
+                if follow {
+                    self.stop(now_ms);
+                }
+            }
+            Input::GrantReply { status, body, server_now_ms } => {
+                self.access.reply(now_ms, status, &body, server_now_ms);
+            }
+            Input::Renew { token } => {
+                self.access.renew(token);
+                self.failed.clear();
+                self.timeline.forgive();
+                self.transfers.hurry();
+            }
+            Input::Reply { id, status, body } => self.reply(now_ms, id, status, body),
+            Input::Online => {
+                self.access.online();
+                self.transfers.hurry();
+            }
+        }
+        self.turn(now_ms);
+    }
+
+    fn seek(&mut self, now_ms: u64, aim: Aim, position_ms: u64) {
+        self.follow = false;
+        self.ended = false;
+        self.aim = Some(aim);
+        self.seeking = true;
+        self.playback.jump(now_ms, position_ms);
+        self.tell(Event::Seeking);
+    }
+
+    fn play(&mut self, now_ms: u64) {
+        self.follow = false;
+        if std::mem::take(&mut self.ended)
+            && let Some((start_ms, end_ms)) = self.discovery.window()
+        {
+            let from_ms = if self.playback.is_backward() { end_ms } else { start_ms };
+            self.seek(now_ms, Aim::At(from_ms), from_ms);
+        }
+        if self.playback.play(now_ms) {
+            self.tell(Event::Play);
+        }
+    }
+
+    fn stop(&mut self, now_ms: u64) {
+        if self.playback.pause(now_ms) {
+            self.tell(Event::Pause);
+        }
+    }
+
+    fn turn(&mut self, now_ms: u64) {
+        let wall_ms = self.access.wall_ms(now_ms);
+        if let Some(ask) = self.access.poll(now_ms) {
+            self.outputs.push_back(Output::AskGrant(ask));
+        }
+        self.discovery.advance(wall_ms, &mut self.timeline);
+        self.transfers.begin();
+        let (stream, timeline) = (&self.config.stream, &self.timeline);
+        self.discovery.want(now_ms, wall_ms, stream, timeline, &mut self.transfers);
+        let play_wake_ms = self.pursue(now_ms);
+        self.want_metadata();
+        self.fetch_ahead();
+        if self.access.grant(now_ms).is_some() {
+            self.transfers.flush(now_ms, &mut self.outputs);
+        }
+        self.report(now_ms);
+        self.schedule(now_ms, play_wake_ms);
+    }
+
+    /// The newest manifest lists the moments before it; what stands after a gap tells why.
+    fn want_metadata(&mut self) {
+        let Some(newest) = self.timeline.newest() else { return };
+        if !self.loaded {
+            if self.timeline.is_unread(newest) {
+                let size = self.timeline.size(newest);
+                self.transfers.want_manifest(newest, size, Urgency::Timeline);
+            } else if self.discovery.is_complete() {
+                self.loaded = true;
+                self.tell(Event::LoadedMetadata);
+            }
+            return;
+        }
+        if self.config.ahead == 0 {
+            return;
+        }
+        if self.told.gaps_version != self.timeline.version() {
+            self.told.gaps_version = self.timeline.version();
+            let gaps = self.gaps();
+            let after = gaps.iter().rev().filter(|gap| gap.kind.is_none());
+            let after = after.filter_map(|gap| self.timeline.segment_from(gap.to_ms));
+            self.told.after_gaps =
+                after.filter(|id| self.timeline.is_unread(*id)).take(32).collect();
+        }
+        for id in &self.told.after_gaps {
+            self.transfers.want_manifest(*id, self.timeline.size(*id), Urgency::Someday);
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    /// Tells what changed since it was last told.
+    fn report(&mut self, now_ms: u64) {
+        let status = self.status();
+        if self.told.status.as_ref() != Some(&status) {
+            self.told.status = Some(status.clone());
+            self.tell(Event::Status(status));
+        }
+        if self.has_progress() && now_ms >= self.told.progress_ms + TELL_EVERY_MS {
+            self.told.version = self.progress_version();
+            self.told.progress_ms = now_ms;
+            self.tell(Event::Progress);
+        }
+        if self.playback.is_playing() && now_ms >= self.told.time_ms + TELL_EVERY_MS {
+            self.told.time_ms = now_ms;
+            self.tell(Event::TimeUpdate);
+        }
+    }
+
+    fn has_progress(&self) -> bool {
+        self.told.version != self.progress_version()
+    }
+
+    fn progress_version(&self) -> u64 {
+        // Both only grow or change together with what they count.
+        (self.timeline.version() << 20) ^ self.packs.bytes() as u64
+    }
+
+    /// How things stand.
+    pub fn status(&self) -> Status {
+        match self.access.refusal() {
+            Some(Refusal::Locked) => return Status::Locked,
+            Some(Refusal::Expired) => return Status::Expired,
+            Some(Refusal::Denied(reason)) => return Status::Denied { reason: reason.clone() },
+            None => {}
+        }
+        if self.access.is_unreachable() || self.transfers.is_unreachable() {
+            return Status::Offline;
+        }
+        if let Some(reason) = &self.unlistable {
+            return Status::Denied { reason: reason.clone() };
+        }
+        if self.shown.is_some() {
+            Status::Ready
+        } else if self.discovery.is_empty() || (self.loaded && self.aim.is_none()) {
+            Status::Empty
+        } else {
+            Status::Loading
+        }
+    }
+
+    fn schedule(&mut self, now_ms: u64, play_wake_ms: Option<u64>) {
+        let progress_ms = self.has_progress().then(|| self.told.progress_ms + TELL_EVERY_MS);
+        let time_ms = self.playback.is_playing().then(|| self.told.time_ms + TELL_EVERY_MS);
+        let wakes = [
+            self.access.wake_ms(),
+            self.transfers.wake_ms(now_ms),
+            self.discovery.wake_ms(),
+            play_wake_ms,
+            progress_ms,
+            time_ms,
+        ];
+        // What was due is done; an answer comes by itself.
+        let wake_ms = wakes.into_iter().flatten().filter(|wake_ms| *wake_ms > now_ms).min();
+        if let Some(wake_ms) = wake_ms
+            && self.told.wake_ms != Some(wake_ms)
+        {
+            self.outputs.push_back(Output::WakeAt(wake_ms));
+        }
+        self.told.wake_ms = wake_ms;
+    }
+}

@@ -1,0 +1,252 @@
+//! What answers bring: listings, manifests, packs, and failures.
+
+use deskreel_format::segment::SegmentHeader;
+use deskreel_format::{FormatError, Pack, PackRef, Segment, SegmentId};
+
+use super::{Event, Player, PlayerError};
+use crate::core::failure::{Verdict, judge};
+use crate::core::io::TransferId;
+use crate::core::listing::{self, Listing};
+use crate::core::plan::{Span, first_read};
+use crate::core::sheet::{PackKey, Sheet};
+use crate::core::transfers::{Job, Transfer};
+
+const NO_MOMENTS: &str = "its screenshots cannot be shown";
+const NO_TILES: &str = "parts of the picture are hatched";
+
+impl Player {
+    pub(super) fn reply(&mut self, now_ms: u64, id: TransferId, status: u16, body: Vec<u8>) {
+        let Some(transfer) = self.transfers.answered(id) else { return };
+        match judge(status, &body) {
+            Verdict::Later => {
+                self.transfers.retry(now_ms, transfer);
+                return;
+            }
+            Verdict::Expired => {
+                self.access.expired(now_ms);
+                self.transfers.repeat(transfer);
+            }
+            Verdict::Good => match &transfer.job {
+                Job::Manifest(id, had) => {
+                    let (id, had) = (*id, had.clone());
+                    self.manifest(transfer, id, had, status, body);
+                }
+                Job::Packs(span) => {
+                    let span = span.clone();
+                    self.pack_bytes(transfer, &span, status, &body);
+                }
+                _ => self.listing(now_ms, transfer, &body),
+            },
+            verdict => self.refused(now_ms, transfer, verdict, status),
+        }
+        self.transfers.heard();
+    }
+
+    fn refused(&mut self, now_ms: u64, transfer: Transfer, verdict: Verdict, status: u16) {
+        let failure = |object: String, effect| {
+            if verdict == Verdict::Missing {
+                PlayerError::Missing { object, effect }
+            } else {
+                PlayerError::Refused { object, status, effect }
+            }
+        };
+        match &transfer.job {
+            Job::Manifest(id, _) => {
+                let error = failure(self.config.stream.segment_key(*id), NO_MOMENTS);
+                self.give_up_manifest(*id, error);
+            }
+            Job::Packs(span) => {
+                let error = failure(self.config.stream.segment_key(span.segment), NO_TILES);
+                for pack in &span.packs {
+                    self.failed.insert(pack.into(), error.clone());
+                }
+            }
+            _ => {
+                let words = "the store refuses to list the stream";
+                self.unlistable = Some(format!("{words} (status {status})"));
+                self.transfers.retry(now_ms, transfer);
+            }
+        }
+    }
+
+    fn give_up_manifest(&mut self, id: SegmentId, error: PlayerError) {
+        self.timeline.unreadable(id);
+        self.tell(Event::Error(error));
+    }
+
+    fn listing(&mut self, now_ms: u64, mut transfer: Transfer, body: &[u8]) {
+        let listing = match listing::parse(body) {
+            Ok(listing) => listing,
+            Err(error) => {
+                let (object, reason) =
+                    (self.config.stream.segments_prefix(), error.to_string());
+                self.tell(Event::Error(PlayerError::Listing { object, reason }));
+                self.transfers.retry(now_ms, transfer);
+                return;
+            }
+        };
+        self.unlistable = None;
+        let interval_ms = self.timeline.interval_ms();
+        let is_last = listing.next.is_none();
+        match &transfer.job {
+            Job::Dates => {
+                let dates = self.folders(now_ms, &listing, "0000-00-00");
+                self.discovery.found_dates(now_ms, dates, is_last, interval_ms);
+            }
+            Job::Hours(date) => {
+                // A date has 24 hours: one page holds them.
+                let hours = self.folders(now_ms, &listing, "0000-00-00/00");
+                self.discovery.found_hours(date, hours);
+                return;
+            }
+            Job::Hour(_) | Job::News(_) => {
+                for entry in &listing.entries {
+                    // What is no segment is not for this player.
+                    if let Ok(id) = SegmentId::from_key(&entry.key) {
+                        self.timeline.listed(id, entry.size);
+                    }
+                }
+                match &transfer.job {
+                    Job::Hour(hour) if is_last => {
+                        let wall_ms = self.access.wall_ms(now_ms);
+                        self.discovery.found_hour(wall_ms, hour, &mut self.timeline);
+                    }
+                    Job::News(_) if is_last => self.discovery.found_news(now_ms, interval_ms),
+                    _ => {}
+                }
+            }
+            Job::Manifest(..) | Job::Packs(_) => {}
+        }
+        if !is_last {
+            transfer.page = listing.next;
+            self.transfers.repeat(transfer);
+        }
+    }
+
+    /// The folders below the stream whose names have the shape of `pattern` (0 is any digit).
+    fn folders(&self, now_ms: u64, listing: &Listing, pattern: &str) -> Vec<String> {
+        let grant = self.access.grant(now_ms).map_or("", |grant| grant.prefix());
+        let root = format!("{grant}{}", self.config.stream.segments_prefix());
+        let fits = |name: &&str| {
+            name.len() == pattern.len()
+                && name.bytes().zip(pattern.bytes()).all(|(byte, wanted)| match wanted {
+                    b'0' => byte.is_ascii_digit(),
+                    wanted => byte == wanted,
+                })
+        };
+        let names = listing.prefixes.iter().filter_map(|prefix| {
+            prefix.strip_prefix(root.as_str())?.strip_suffix('/')
+        });
+        names.filter(fits).map(str::to_owned).collect()
+    }
+
+    fn manifest(
+        &mut self,
+        mut transfer: Transfer,
+        id: SegmentId,
+        mut bytes: Vec<u8>,
+        status: u16,
+        body: Vec<u8>,
+    ) {
+        // A store that does not do ranges answers 200 with everything.
+        if status == 200 {
+            bytes.clear();
+        }
+        let has_grown = !body.is_empty();
+        bytes.extend_from_slice(&body);
+        let limits = &self.config.limits;
+        let header = SegmentHeader::decode(&bytes, limits);
+        if let Ok(header) = &header
+            && (bytes.len() as u64) < u64::from(header.manifest_end)
+            && has_grown
+            && status == 206
+        {
+            transfer.range = Some((bytes.len() as u64, u64::from(header.manifest_end) - 1));
+            transfer.job = Job::Manifest(id, bytes);
+            self.transfers.repeat(transfer);
+            return;
+        }
+        let segment = header.and_then(|_| Segment::decode(&bytes, limits)).and_then(|segment| {
+            if segment.manifest.id == id {
+                return Ok(segment);
+            }
+            let reason = "it names another segment than its key does";
+            Err(FormatError::Invalid { what: "manifest", at: 0, reason })
+        });
+        match segment {
+            Ok(segment) => {
+                let sheet = Sheet::new(segment.manifest);
+                self.timeline.read(&sheet);
+                self.take_own_packs(&sheet, &bytes);
+                let size = sheet.bytes();
+                self.sheets.insert(id, sheet, size, |_| false);
+            }
+            Err(error) if transfer.fresh => {
+                let object = self.config.stream.segment_key(id);
+                let (reason, effect) = (error.to_string(), NO_MOMENTS);
+                self.give_up_manifest(id, PlayerError::Corrupt { object, reason, effect });
+            }
+            Err(_) => {
+                // Once more, past the browser's cache: the damage may be its own.
+                transfer.fresh = true;
+                transfer.range = first_read(self.timeline.size(id));
+                transfer.job = Job::Manifest(id, Vec::new());
+                self.transfers.repeat(transfer);
+            }
+        }
+    }
+
+    /// The packs that came along with their manifest.
+    fn take_own_packs(&mut self, sheet: &Sheet, bytes: &[u8]) {
+        let own = sheet.manifest.packs.iter().filter(|pack| pack.segment == sheet.manifest.id);
+        for pack in own {
+            let (from, to) = (pack.offset as usize, pack.offset as usize + pack.len as usize);
+            // What is damaged or incomplete is fetched by itself when it is needed.
+            if let Some(bytes) = bytes.get(from..to)
+                && !self.packs.contains(&pack.into())
+                && let Ok(decoded) = Pack::decode_at(pack, sheet.manifest.tile, bytes, &self.config.limits)
+            {
+                self.keep(pack, decoded);
+            }
+        }
+    }
+
+    fn pack_bytes(&mut self, mut transfer: Transfer, span: &Span, status: u16, body: &[u8]) {
+        let start = if status == 200 { 0 } else { span.range.0 as usize };
+        let mut damaged: Vec<(PackRef, FormatError)> = Vec::new();
+        for pack in &span.packs {
+            let at = pack.offset as usize - start;
+            let bytes = body.get(at..at + pack.len as usize);
+            let decoded = match bytes {
+                Some(bytes) => Pack::decode_at(pack, span.tile, bytes, &self.config.limits),
+                None => Err(FormatError::Truncated { what: "pack", at: body.len() }),
+            };
+            match decoded {
+                Ok(decoded) => self.keep(pack, decoded),
+                Err(error) => damaged.push((*pack, error)),
+            }
+        }
+        if damaged.is_empty() {
+            return;
+        }
+        if !transfer.fresh {
+            transfer.fresh = true;
+            self.transfers.repeat(transfer);
+            return;
+        }
+        for (pack, error) in damaged {
+            let object = self.config.stream.segment_key(pack.segment);
+            let (reason, effect) = (error.to_string(), NO_TILES);
+            let error = PlayerError::Corrupt { object, reason, effect };
+            self.failed.insert((&pack).into(), error);
+        }
+    }
+
+    fn keep(&mut self, pack: &PackRef, decoded: Pack) {
+        let bytes = decoded.tiles() as usize * decoded.tile_size().tile_bytes();
+        let pinned = &self.pinned;
+        let key = PackKey::from(pack);
+        self.failed.remove(&key);
+        self.packs.insert(key, decoded, bytes, |key| pinned.contains(key));
+    }
+}

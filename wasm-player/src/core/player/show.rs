@@ -1,0 +1,357 @@
+//! Which moment is to be shown now, what it still needs, and showing it.
+
+use deskreel_format::PackRef;
+use deskreel_format::time::END_OF_TIME_MS;
+
+use super::{Aim, Event, FRAME_MS, Output, Player, PlayerError};
+use crate::core::compositor;
+use crate::core::sheet::{MomentKey, PackKey};
+use crate::core::timeline::Lookup;
+use crate::core::transfers::{Job, Urgency};
+
+/// Moments that playing may pass in one turn; more than any turn needs.
+const TURNS: usize = 8;
+
+impl Player {
+    /// Shows what is to be shown, as far as it is there. Returns when playing goes on by itself.
+    pub(super) fn pursue(&mut self, now_ms: u64) -> Option<u64> {
+        self.pinned.clear();
+        self.discovery.window()?;
+        if self.follow && self.aim.is_none() {
+            self.follow_newest();
+        }
+        for _ in 0..TURNS {
+            let aim = match self.aim {
+                Some(aim) => aim,
+                None if self.playback.is_playing() => Aim::At(self.playback.position(now_ms)),
+                None => return None,
+            };
+            match self.resolve(aim) {
+                Lookup::Found(key) => {
+                    let is_shown = self.shown.is_some_and(|(shown, _)| shown == key);
+                    if is_shown && self.aim.is_none() {
+                        match self.play_on(now_ms, key) {
+                            Next::Wake(wake_ms) => return wake_ms,
+                            Next::Again => continue,
+                        }
+                    }
+                    if !self.gather(key, Urgency::Now) {
+                        self.wait(now_ms, key.time_ms);
+                        return None;
+                    }
+                    self.show(now_ms, aim, key);
+                }
+                Lookup::Nothing => {
+                    self.aim = None;
+                    self.finish_seek();
+                    return None;
+                }
+                missing => {
+                    self.want_missing(missing, Urgency::Now);
+                    let position_ms = self.playback.position(now_ms);
+                    self.wait(now_ms, position_ms);
+                    return None;
+                }
+            }
+        }
+        Some(now_ms + 1)
+    }
+
+    fn follow_newest(&mut self) {
+        let newest = self.resolve(Aim::Newest);
+        if newest != Lookup::Nothing && newest != self.shown_lookup() {
+            self.aim = Some(Aim::Newest);
+        }
+    }
+
+    fn shown_lookup(&self) -> Lookup {
+        self.shown.map_or(Lookup::Nothing, |(key, _)| Lookup::Found(key))
+    }
+
+    /// Playing waits for bytes; a seek without playing just takes its time.
+    fn wait(&mut self, now_ms: u64, position_ms: u64) {
+        if !self.playback.is_playing() || self.playback.is_stalled() {
+            return;
+        }
+        // A seek's own position stands; playing waits at the moment that it came to.
+        let position_ms =
+            if self.aim.is_some() { self.playback.position(now_ms) } else { position_ms };
+        if self.playback.stall(now_ms, position_ms) {
+            self.tell(Event::Waiting);
+        }
+    }
+
+    /// The moment that an aim is at.
+    pub(super) fn resolve(&self, aim: Aim) -> Lookup {
+        let Some((start_ms, _)) = self.discovery.window() else { return Lookup::Nothing };
+        let inside = |lookup: Lookup| match lookup {
+            Lookup::Found(key) if key.time_ms < start_ms => Lookup::Nothing,
+            lookup => lookup,
+        };
+        let first = || self.timeline.after(start_ms.saturating_sub(1));
+        match aim {
+            Aim::Newest => inside(self.timeline.at_or_before(END_OF_TIME_MS - 1)),
+            Aim::At(time_ms) => match inside(self.timeline.at_or_before(time_ms)) {
+                Lookup::Nothing => first(),
+                lookup => lookup,
+            },
+            Aim::Step { from_ms, by } => {
+                let mut at = inside(self.timeline.at_or_before(from_ms));
+                if at == Lookup::Nothing {
+                    at = first();
+                }
+                for _ in 0..by.unsigned_abs() {
+                    let Lookup::Found(key) = at else { break };
+                    let next = if by > 0 {
+                        self.timeline.after(key.time_ms)
+                    } else {
+                        inside(self.timeline.at_or_before(key.time_ms.saturating_sub(1)))
+                    };
+                    if next == Lookup::Nothing {
+                        break;
+                    }
+                    at = next;
+                }
+                at
+            }
+        }
+    }
+
+    fn want_missing(&mut self, missing: Lookup, urgency: Urgency) {
+        match missing {
+            Lookup::Unread(segments) => {
+                for id in segments {
+                    self.transfers.want_manifest(id, self.timeline.size(id), urgency);
+                }
+            }
+            Lookup::Unlisted(hour) => self.transfers.want_list(Job::Hour(hour), urgency),
+            Lookup::Found(_) | Lookup::Nothing => {}
+        }
+    }
+
+    /// Asks for what a moment still needs; true if it has all that can be had.
+    pub(super) fn gather(&mut self, key: MomentKey, urgency: Urgency) -> bool {
+        let Some(sheet) = self.sheets.peek(&key.segment) else {
+            self.transfers.want_manifest(key.segment, self.timeline.size(key.segment), urgency);
+            return false;
+        };
+        let tile = sheet.manifest.tile;
+        let needs: Vec<PackRef> = sheet.needs(key.index).copied().collect();
+        self.sheets.touch(&key.segment);
+        let mut missing = Vec::new();
+        for pack in needs {
+            let pack_key = PackKey::from(&pack);
+            self.packs.touch(&pack_key);
+            if urgency == Urgency::Now {
+                self.pinned.insert(pack_key);
+            }
+            if !self.packs.contains(&pack_key) && !self.failed.contains_key(&pack_key) {
+                missing.push(pack);
+            }
+        }
+        let is_ready = missing.is_empty();
+        self.transfers.want_packs(missing, tile, urgency);
+        is_ready
+    }
+
+    /// Draws a moment in one go, proves it and tells.
+    fn show(&mut self, now_ms: u64, aim: Aim, key: MomentKey) {
+        let Some(sheet) = self.sheets.peek(&key.segment) else { return };
+        let object = self.config.stream.segment_key(key.segment);
+        let manifest = &sheet.manifest;
+        let layout = manifest.moments.get(key.index).map(|moment| moment.layout as usize);
+        let pixels = layout.and_then(|l| manifest.layouts.get(l)).map_or(0, compositor::pixels);
+        if pixels > self.config.max_pixels {
+            self.timeline.unreadable(key.segment);
+            let limit = self.config.max_pixels;
+            self.tell(Event::Error(PlayerError::TooLarge { object, pixels, limit }));
+            return;
+        }
+        let mut failures: Vec<PlayerError> = sheet
+            .needs(key.index)
+            .filter_map(|pack| self.failed.get(&PackKey::from(pack)))
+            .cloned()
+            .collect();
+        failures.dedup();
+        let packs = &self.packs;
+        let frame = match self.compositor.show(manifest, key.index, |key| packs.peek(&key)) {
+            Ok(frame) => frame,
+            Err(error) => {
+                let effect = "its screenshots cannot be shown";
+                self.timeline.unreadable(key.segment);
+                let reason = error.to_string();
+                self.tell(Event::Error(PlayerError::Corrupt { object, reason, effect }));
+                return;
+            }
+        };
+        if frame.resized {
+            let (width, height) = self.compositor.size();
+            self.outputs.push_back(Output::Resize { width, height });
+        }
+        for (surface, rects) in frame.dirty {
+            self.outputs.push_back(Output::Draw { surface, rects });
+        }
+        self.shown = Some((key, frame.exact));
+        self.tell(Event::Shown { time_ms: key.time_ms, exact: frame.exact });
+        for failure in failures {
+            self.tell(Event::Error(failure));
+        }
+        let time_ms = key.time_ms;
+        for surface in frame.wrong {
+            let object = object.clone();
+            self.tell(Event::Error(PlayerError::Mismatch { object, surface, time_ms }));
+        }
+        if self.playback.resume(now_ms) && self.playback.is_playing() {
+            self.tell(Event::Playing);
+        }
+        if self.aim.take().is_some() {
+            let position_ms = match aim {
+                Aim::At(time_ms) => time_ms.max(key.time_ms).min(self.end_ms()),
+                Aim::Newest | Aim::Step { .. } => key.time_ms,
+            };
+            self.playback.jump(now_ms, position_ms);
+        }
+        self.told.time_ms = now_ms;
+        self.tell(Event::TimeUpdate);
+        self.finish_seek();
+    }
+
+    fn end_ms(&self) -> u64 {
+        self.discovery.window().map_or(END_OF_TIME_MS, |(_, end_ms)| end_ms)
+    }
+
+    fn finish_seek(&mut self) {
+        if std::mem::take(&mut self.seeking) {
+            self.tell(Event::Seeked);
+        }
+    }
+
+    /// Playing is on the moment shown: when does it leave it, and where to?
+    fn play_on(&mut self, now_ms: u64, shown: MomentKey) -> Next {
+        if self.playback.resume(now_ms) {
+            self.tell(Event::Playing);
+        }
+        let (interval_ms, longest_ms) =
+            (self.timeline.interval_ms(), self.timeline.longest_step_ms());
+        let position_ms = self.playback.position(now_ms);
+        let held_until_ms = shown.time_ms + interval_ms;
+        if self.playback.is_backward() {
+            if position_ms > held_until_ms {
+                self.playback.jump(now_ms, held_until_ms);
+            }
+            let before_ms = shown.time_ms.saturating_sub(1);
+            return match self.timeline.at_or_before(before_ms) {
+                Lookup::Found(key) if self.is_inside(key) => {
+                    Next::Wake(self.wake_at(now_ms, before_ms))
+                }
+                Lookup::Unread(_) | Lookup::Unlisted(_) => {
+                    Next::Wake(self.wake_at(now_ms, before_ms))
+                }
+                _ => self.end(now_ms, shown.time_ms),
+            };
+        }
+        match self.timeline.after(shown.time_ms) {
+            Lookup::Found(next) => {
+                let active_ms = if self.skip_idle {
+                    self.timeline.next_active_ms(shown.time_ms).unwrap_or(next.time_ms)
+                } else {
+                    next.time_ms
+                };
+                let leap_to_ms = active_ms.max(next.time_ms);
+                if leap_to_ms - shown.time_ms <= longest_ms {
+                    return Next::Wake(self.wake_at(now_ms, next.time_ms));
+                }
+                // Nothing happens until then: the picture is held for its own time and no longer.
+                if position_ms < held_until_ms {
+                    return Next::Wake(self.wake_at(now_ms, held_until_ms));
+                }
+                self.playback.jump(now_ms, leap_to_ms);
+                Next::Again
+            }
+            Lookup::Nothing => self.end(now_ms, shown.time_ms),
+            missing => {
+                self.want_missing(missing, Urgency::Soon);
+                Next::Wake(self.wake_at(now_ms, held_until_ms))
+            }
+        }
+    }
+
+    fn is_inside(&self, key: MomentKey) -> bool {
+        self.discovery.window().is_some_and(|(start_ms, _)| key.time_ms >= start_ms)
+    }
+
+    fn wake_at(&self, now_ms: u64, position_ms: u64) -> Option<u64> {
+        let wake_ms = self.playback.time_of(now_ms, position_ms)?;
+        Some(wake_ms.max(now_ms + FRAME_MS.min(self.frame_ms())))
+    }
+
+    /// At high rates several screenshots fall into one frame; at low ones none waits for it.
+    fn frame_ms(&self) -> u64 {
+        let shown_ms = self.timeline.interval_ms() as f64 / self.playback.rate().abs();
+        if shown_ms < FRAME_MS as f64 { FRAME_MS } else { 1 }
+    }
+
+    fn end(&mut self, now_ms: u64, position_ms: u64) -> Next {
+        self.playback.jump(now_ms, position_ms);
+        self.stop(now_ms);
+        self.ended = true;
+        self.tell(Event::TimeUpdate);
+        self.tell(Event::Ended);
+        Next::Wake(None)
+    }
+
+    /// Fetches what will be shown next: ahead of playing, or on both sides of a still picture.
+    pub(super) fn fetch_ahead(&mut self) {
+        let Some((shown, _)) = self.shown else { return };
+        if self.aim.is_some() || self.config.ahead == 0 {
+            return;
+        }
+        if !self.playback.is_playing() {
+            self.fetch_toward(shown.time_ms, 1, false);
+            self.fetch_toward(shown.time_ms, 1, true);
+            return;
+        }
+        self.fetch_toward(shown.time_ms, self.config.ahead, self.playback.is_backward());
+    }
+
+    fn fetch_toward(&mut self, from_ms: u64, count: usize, backward: bool) {
+        let stride_ms = if self.playback.is_playing() {
+            (self.playback.rate().abs() * FRAME_MS as f64) as u64
+        } else {
+            0
+        };
+        let mut time_ms = from_ms;
+        for _ in 0..count {
+            let next = if backward {
+                self.timeline.at_or_before(time_ms.saturating_sub(stride_ms.max(1)))
+            } else {
+                match self.timeline.after(time_ms) {
+                    // Playing will pass over what lies closer than a frame.
+                    Lookup::Found(next) if next.time_ms < time_ms + stride_ms => {
+                        self.timeline.at_or_before(time_ms + stride_ms)
+                    }
+                    next => next,
+                }
+            };
+            match next {
+                Lookup::Found(key) if self.is_inside(key) && key.time_ms != time_ms => {
+                    self.gather(key, Urgency::Soon);
+                    time_ms = key.time_ms;
+                }
+                Lookup::Found(_) | Lookup::Nothing => return,
+                missing => {
+                    self.want_missing(missing, Urgency::Soon);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// What playing does next.
+enum Next {
+    /// Nothing before this time; `None`: until something comes.
+    Wake(Option<u64>),
+    /// It went elsewhere.
+    Again,
+}

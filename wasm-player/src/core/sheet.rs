@@ -1,0 +1,93 @@
+//! A manifest as the player keeps it: with what each of its moments needs.
+
+use std::collections::HashMap;
+
+use deskreel_format::{Manifest, PackRef, SegmentId, TileRef};
+
+/// A decoded pack's place in the bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PackKey {
+    /// The object.
+    pub segment: SegmentId,
+    /// First byte in it.
+    pub offset: u32,
+}
+
+impl From<&PackRef> for PackKey {
+    fn from(pack: &PackRef) -> Self {
+        Self { segment: pack.segment, offset: pack.offset }
+    }
+}
+
+/// A screenshot: which manifest, and the how-many-eth in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MomentKey {
+    /// UTC milliseconds; first, so that keys sort by time.
+    pub time_ms: u64,
+    /// The segment that lists it.
+    pub segment: SegmentId,
+    /// Index into the manifest's moments.
+    pub index: usize,
+}
+
+/// A manifest and, for each of its moments, the packs that its picture takes.
+#[derive(Debug)]
+pub struct Sheet {
+    /// The manifest, its packs located from the start of their objects.
+    pub manifest: Manifest,
+    needs: Vec<Vec<u32>>,
+}
+
+impl Sheet {
+    /// Replays the manifest once.
+    pub fn new(manifest: Manifest) -> Self {
+        let mut needs = Vec::with_capacity(manifest.moments.len());
+        let mut cells: Vec<TileRef> = Vec::new();
+        let mut layout = None;
+        // Per pack, how many cells show it.
+        let mut shown: HashMap<u32, u32> = HashMap::new();
+        for moment in &manifest.moments {
+            if layout == Some(moment.layout) {
+                for change in moment.changes.iter() {
+                    let cell = &mut cells[change.cell as usize];
+                    if let Some(count) = shown.get_mut(&cell.pack) {
+                        *count -= 1;
+                    }
+                    *shown.entry(change.to.pack).or_default() += 1;
+                    *cell = change.to;
+                }
+            } else {
+                layout = Some(moment.layout);
+                cells = moment.changes.iter().map(|change| change.to).collect();
+                shown.clear();
+                cells.iter().for_each(|cell| *shown.entry(cell.pack).or_default() += 1);
+            }
+            shown.retain(|_, count| *count > 0);
+            let mut packs: Vec<u32> = shown.keys().copied().collect();
+            packs.sort_unstable();
+            needs.push(packs);
+        }
+        Self { manifest, needs }
+    }
+
+    /// The packs that moment `index` takes; none if there is no such moment.
+    pub fn needs(&self, index: usize) -> impl Iterator<Item = &PackRef> {
+        let packs = self.needs.get(index).map(Vec::as_slice).unwrap_or_default();
+        packs.iter().filter_map(|pack| self.manifest.packs.get(*pack as usize))
+    }
+
+    /// The key of moment `index`.
+    pub fn moment_key(&self, index: usize) -> Option<MomentKey> {
+        let time_ms = self.manifest.moments.get(index)?.time_ms;
+        Some(MomentKey { time_ms, segment: self.manifest.id, index })
+    }
+
+    /// Memory held, bytes, about.
+    pub fn bytes(&self) -> usize {
+        let manifest = &self.manifest;
+        let changes: usize = manifest.moments.iter().map(|m| m.changes.len() * 12 + 80).sum();
+        let needs: usize = self.needs.iter().map(|needs| needs.len() * 4 + 24).sum();
+        let packs = manifest.packs.len() * size_of::<PackRef>();
+        changes + needs + packs + manifest.tail.len() * 16 + manifest.absences.len() * 24 + 256
+    }
+}

@@ -1,0 +1,505 @@
+//! Which screenshots there are, as far as listings and manifests have told.
+//!
+//! A listing tells each segment's first moment, a manifest all of its moments. Looking a moment up
+//! therefore has three ends: it is found, there is none, or something must be read first. The
+//! answer never depends on what else happens to have been read.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use deskreel_format::time::hour_path;
+use deskreel_format::{Absence, AbsenceKind, MomentSummary, SegmentId};
+
+use super::sheet::{MomentKey, Sheet};
+
+/// How far back a segment may begin that still holds a moment.
+pub const REACH_MS: u64 = deskreel_format::segment::MAX_SPAN_MS;
+
+/// What is known of a segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Segment {
+    /// Its key was listed.
+    Listed,
+    /// Its manifest was read: the times of its moments, ascending.
+    Read(Vec<u64>),
+    /// It is gone or damaged.
+    Unreadable,
+}
+
+/// The end of looking a moment up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lookup {
+    /// It is this one.
+    Found(MomentKey),
+    /// The manifests of these segments must be read first.
+    Unread(Vec<SegmentId>),
+    /// This hour (`YYYY-MM-DD/HH`) must be listed first.
+    Unlisted(String),
+    /// There is none.
+    Nothing,
+}
+
+/// A moment as the slider shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// UTC milliseconds.
+    pub time_ms: u64,
+    /// Share of the screen that changed, 0 to 127, where it is known.
+    pub changed: Option<u8>,
+    /// Nobody touched mouse or keyboard.
+    pub idle: bool,
+}
+
+/// A stretch without screenshots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// Where the picture before ends, UTC milliseconds.
+    pub from_ms: u64,
+    /// The next moment, UTC milliseconds.
+    pub to_ms: u64,
+    /// Why, where the recording says.
+    pub kind: Option<AbsenceKind>,
+}
+
+/// The segments and moments known so far.
+#[derive(Debug, Clone)]
+pub struct Timeline {
+    segments: BTreeMap<SegmentId, Segment>,
+    sizes: BTreeMap<SegmentId, u64>,
+    unlisted: BTreeSet<String>,
+    summaries: BTreeMap<u64, (Option<u8>, bool)>,
+    absences: BTreeMap<(u64, u64), AbsenceKind>,
+    interval_ms: u64,
+    /// The longest stretch that a manifest was seen to cover: what is guessed of unread ones.
+    span_ms: u64,
+    version: u64,
+}
+
+impl Default for Timeline {
+    fn default() -> Self {
+        Self {
+            segments: BTreeMap::new(),
+            sizes: BTreeMap::new(),
+            unlisted: BTreeSet::new(),
+            summaries: BTreeMap::new(),
+            absences: BTreeMap::new(),
+            interval_ms: 10_000,
+            span_ms: 0,
+            version: 0,
+        }
+    }
+}
+
+impl Timeline {
+    /// Grows whenever anything here changes.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Milliseconds between screenshots, as the newest manifest read says.
+    pub fn interval_ms(&self) -> u64 {
+        self.interval_ms
+    }
+
+    /// The longest step that is no gap.
+    pub fn longest_step_ms(&self) -> u64 {
+        self.interval_ms * 5 / 2
+    }
+
+    /// An hour that has segments which are not listed yet.
+    pub fn expect_hour(&mut self, hour: String) {
+        self.unlisted.insert(hour);
+    }
+
+    /// An hour's segments are all listed.
+    pub fn hour_listed(&mut self, hour: &str) {
+        self.version += u64::from(self.unlisted.remove(hour));
+    }
+
+    /// Hours yet to be listed, oldest first.
+    pub fn unlisted(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.unlisted.iter().map(String::as_str)
+    }
+
+    /// A segment of a listing. False if it was known.
+    pub fn listed(&mut self, id: SegmentId, size: u64) -> bool {
+        let new = !self.segments.contains_key(&id);
+        if new {
+            self.segments.insert(id, Segment::Listed);
+            self.version += 1;
+        }
+        self.sizes.insert(id, size);
+        new
+    }
+
+    /// Bytes of a segment, if a listing told.
+    pub fn size(&self, id: SegmentId) -> Option<u64> {
+        self.sizes.get(&id).copied()
+    }
+
+    /// A manifest.
+    pub fn read(&mut self, sheet: &Sheet) {
+        let manifest = &sheet.manifest;
+        let times: Vec<u64> = manifest.moments.iter().map(|moment| moment.time_ms).collect();
+        let segment = Segment::Read(times);
+        if self.segments.get(&manifest.id) == Some(&segment) {
+            return;
+        }
+        if self.newest() <= Some(manifest.id) {
+            self.interval_ms = u64::from(manifest.interval_ms).max(100);
+        }
+        if let [first, .., last] = manifest.moments.as_slice() {
+            self.span_ms = self.span_ms.max(last.time_ms - first.time_ms).min(REACH_MS);
+        }
+        let cells = manifest.moments.iter().map(|m| m.changes.len()).max().unwrap_or(0);
+        for (index, moment) in manifest.moments.iter().enumerate() {
+            // The first moment of a manifest gives every cell, so it says nothing about changes.
+            let is_whole = index == 0
+                || manifest.moments.get(index - 1).is_none_or(|m| m.layout != moment.layout);
+            let changed = (!is_whole).then(|| MomentSummary::share(moment.changes.len(), cells));
+            let known = self.summaries.entry(moment.time_ms).or_default();
+            *known = (known.0.or(changed), moment.idle);
+        }
+        for summary in &manifest.tail {
+            self.summaries.insert(summary.time_ms, (Some(summary.changed), summary.idle));
+        }
+        for Absence { from_ms, to_ms, kind } in &manifest.absences {
+            self.absences.insert((*from_ms, *to_ms), *kind);
+        }
+        self.segments.insert(manifest.id, segment);
+        self.version += 1;
+    }
+
+    /// A segment whose manifest cannot be had: its moments are as if they had never been.
+    pub fn unreadable(&mut self, id: SegmentId) {
+        self.segments.insert(id, Segment::Unreadable);
+        self.version += 1;
+    }
+
+    /// Forgets which segments were unreadable, to try them again.
+    pub fn forgive(&mut self) {
+        for segment in self.segments.values_mut().filter(|s| **s == Segment::Unreadable) {
+            *segment = Segment::Listed;
+            self.version += 1;
+        }
+    }
+
+    /// Drops what no moment from `start_ms` on can need.
+    pub fn prune(&mut self, start_ms: u64) {
+        let first = SegmentId { first_ms: start_ms.saturating_sub(REACH_MS), writer: 0 };
+        if self.segments.first_key_value().is_none_or(|(id, _)| *id >= first) {
+            return;
+        }
+        self.segments = self.segments.split_off(&first);
+        self.sizes = self.sizes.split_off(&first);
+        self.summaries = self.summaries.split_off(&start_ms);
+        self.version += 1;
+    }
+
+    /// The newest segment known.
+    pub fn newest(&self) -> Option<SegmentId> {
+        self.segments.last_key_value().map(|(id, _)| *id)
+    }
+
+    /// The newest moment known or guessed, UTC milliseconds.
+    pub fn newest_ms(&self) -> Option<u64> {
+        let listed_ms = self.newest()?.first_ms;
+        let known_ms = self.summaries.last_key_value().map_or(0, |(time_ms, _)| *time_ms);
+        Some(listed_ms.max(known_ms))
+    }
+
+    /// The first segment that begins at or after a time.
+    pub fn segment_from(&self, time_ms: u64) -> Option<SegmentId> {
+        let first = SegmentId { first_ms: time_ms, writer: 0 };
+        self.segments.range(first..).next().map(|(id, _)| *id)
+    }
+
+    /// The manifest was not read, and nothing says that it cannot be.
+    pub fn is_unread(&self, id: SegmentId) -> bool {
+        self.segments.get(&id) == Some(&Segment::Listed)
+    }
+
+    /// The newest moment at or before a time.
+    pub fn at_or_before(&self, time_ms: u64) -> Lookup {
+        let mut unread = Vec::new();
+        let mut best: Option<MomentKey> = None;
+        // A writer's segments follow each other: its newest one with a moment covers the older.
+        let mut done: HashSet<u32> = HashSet::new();
+        let reach_ms = time_ms.saturating_sub(REACH_MS);
+        let last = SegmentId { first_ms: time_ms, writer: u32::MAX };
+        for (id, segment) in self.segments.range(..=last).rev() {
+            if id.first_ms < reach_ms && (best.is_some() || !unread.is_empty()) {
+                break;
+            }
+            if done.contains(&id.writer) {
+                continue;
+            }
+            match segment {
+                Segment::Listed => {
+                    unread.push(*id);
+                    done.insert(id.writer);
+                }
+                Segment::Read(times) => {
+                    let count = times.partition_point(|time| *time <= time_ms);
+                    if let Some(index) = count.checked_sub(1) {
+                        let (segment, time_ms) = (*id, times[index]);
+                        best = best.max(Some(MomentKey { time_ms, segment, index }));
+                        done.insert(id.writer);
+                    }
+                }
+                Segment::Unreadable => {}
+            }
+        }
+        // An hour in which something newer may begin must be listed before this is the newest.
+        let oldest_ms = unread.last().map(|id: &SegmentId| id.first_ms);
+        let found_ms = best.map(|best| best.time_ms);
+        let low_ms = found_ms.max(oldest_ms).map_or(0, |found_ms| found_ms.min(reach_ms));
+        let (low, high) = (hour_path(low_ms), hour_path(time_ms));
+        if let Some(hour) = self.unlisted.range(low..=high).next_back() {
+            return Lookup::Unlisted(hour.clone());
+        }
+        end(best, unread)
+    }
+
+    /// The oldest moment after a time.
+    pub fn after(&self, time_ms: u64) -> Lookup {
+        let mut unread = Vec::new();
+        let mut best: Option<MomentKey> = None;
+        let mut consider = |id: &SegmentId, times: &[u64]| {
+            let index = times.partition_point(|time| *time <= time_ms);
+            if let Some(time_ms) = times.get(index).copied() {
+                let key = MomentKey { time_ms, segment: *id, index };
+                best = Some(best.map_or(key, |best| best.min(key)));
+            }
+            best
+        };
+        let here = SegmentId { first_ms: time_ms, writer: u32::MAX };
+        let low_ms = time_ms.saturating_sub(REACH_MS);
+        // Segments that began before may still hold moments after.
+        let mut done: HashSet<u32> = HashSet::new();
+        let first = SegmentId { first_ms: low_ms, writer: 0 };
+        for (id, segment) in self.segments.range(first..=here).rev() {
+            if !done.insert(id.writer) {
+                continue;
+            }
+            match segment {
+                Segment::Listed => unread.push(*id),
+                Segment::Read(times) => {
+                    consider(id, times);
+                }
+                Segment::Unreadable => {
+                    done.remove(&id.writer);
+                }
+            }
+        }
+        let mut high_ms = None;
+        let later = (std::ops::Bound::Excluded(here), std::ops::Bound::Unbounded);
+        for (id, segment) in self.segments.range(later) {
+            if consider(id, &[]).is_some_and(|best| best.time_ms <= id.first_ms) {
+                break;
+            }
+            high_ms = Some(id.first_ms);
+            match segment {
+                Segment::Listed => {
+                    unread.push(*id);
+                    break;
+                }
+                Segment::Read(times) => {
+                    consider(id, times);
+                }
+                Segment::Unreadable => {}
+            }
+        }
+        let best = consider(&here, &[]);
+        let high_ms = best.map(|best| best.time_ms).or(high_ms.filter(|_| !unread.is_empty()));
+        let low = hour_path(low_ms);
+        let mut unlisted = self.unlisted.range(low..);
+        if let Some(hour) = unlisted.next()
+            && high_ms.is_none_or(|high_ms| *hour <= hour_path(high_ms))
+        {
+            return Lookup::Unlisted(hour.clone());
+        }
+        end(best, unread)
+    }
+
+    /// The first known moment after a time in which something happened; `None` if every one was idle
+    /// and changed nothing.
+    pub fn next_active_ms(&self, time_ms: u64) -> Option<u64> {
+        let mut later = self.summaries.range(time_ms + 1..);
+        later.find(|(_, (changed, idle))| !idle || *changed != Some(0)).map(|(time_ms, _)| *time_ms)
+    }
+
+    /// Every moment known from `start_ms` on, ascending: exactly those of manifests read and of
+    /// summaries, and the first of every segment that was only listed.
+    pub fn marks(&self, start_ms: u64) -> Vec<Mark> {
+        let mut times: BTreeMap<u64, (Option<u8>, bool)> = self.summaries.clone();
+        for (id, segment) in &self.segments {
+            if *segment == Segment::Listed {
+                times.entry(id.first_ms).or_default();
+            }
+        }
+        let times = times.range(start_ms..);
+        times.map(|(&time_ms, &(changed, idle))| Mark { time_ms, changed, idle }).collect()
+    }
+
+    /// The holes between `marks` (as [`Self::marks`] gives them) that are longer than two and a half
+    /// intervals, and the absences that the recording names.
+    pub fn gaps(&self, marks: &[Mark]) -> Vec<Gap> {
+        let mut gaps = Vec::new();
+        let pairs = marks.iter().zip(marks.iter().skip(1));
+        for (before, after) in pairs {
+            let reaches_ms = before.time_ms + self.guessed_span_ms(before.time_ms);
+            if after.time_ms.saturating_sub(reaches_ms) > self.longest_step_ms() {
+                let (from_ms, to_ms) = (reaches_ms + self.interval_ms, after.time_ms);
+                gaps.push(Gap { from_ms, to_ms, kind: self.absence(from_ms, to_ms) });
+            }
+        }
+        gaps
+    }
+
+    /// How far beyond its first moment a segment that was only listed is thought to go.
+    fn guessed_span_ms(&self, first_ms: u64) -> u64 {
+        let first = SegmentId { first_ms, writer: 0 };
+        let last = SegmentId { first_ms, writer: u32::MAX };
+        let unread = self.segments.range(first..=last).any(|(_, s)| *s == Segment::Listed);
+        if unread && !self.summaries.contains_key(&first_ms) { self.span_ms } else { 0 }
+    }
+
+    /// The kind of the absence that covers most of a stretch.
+    fn absence(&self, from_ms: u64, to_ms: u64) -> Option<AbsenceKind> {
+        let shared = |&(from, to): &(u64, u64)| to.min(to_ms).saturating_sub(from.max(from_ms));
+        let best = self.absences.iter().max_by_key(|(span, _)| shared(span));
+        best.filter(|(span, _)| shared(span) > 0).map(|(_, kind)| *kind)
+    }
+}
+
+fn end(best: Option<MomentKey>, unread: Vec<SegmentId>) -> Lookup {
+    match (best, unread.is_empty()) {
+        (_, false) => Lookup::Unread(unread),
+        (Some(key), true) => Lookup::Found(key),
+        (None, true) => Lookup::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use deskreel_format::time::HOUR_MS;
+
+    const T: u64 = 1_700_000_000_000;
+
+    fn id(seconds: u64, writer: u32) -> SegmentId {
+        SegmentId { first_ms: T + seconds * 1000, writer }
+    }
+
+    /// Segments of (first second, writer, seconds of its moments if it was read).
+    fn timeline(segments: &[(u64, u32, Option<&[u64]>)]) -> Timeline {
+        let mut timeline = Timeline::default();
+        for (first, writer, times) in segments {
+            timeline.listed(id(*first, *writer), 1);
+            if let Some(times) = times {
+                let times = times.iter().map(|s| T + s * 1000).collect();
+                timeline.segments.insert(id(*first, *writer), Segment::Read(times));
+            }
+        }
+        timeline
+    }
+
+    fn found(lookup: &Lookup) -> Option<(u64, u32, usize)> {
+        match lookup {
+            Lookup::Found(key) => {
+                Some(((key.time_ms - T) / 1000, key.segment.writer, key.index))
+            }
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn moments_are_found_before_and_after_any_time() {
+        let timeline =
+            timeline(&[(0, 1, Some(&[0, 10, 20])), (30, 1, Some(&[30, 40])), (90, 1, Some(&[90]))]);
+        for (second, before, after) in [
+            (0, Some((0, 1, 0)), Some((10, 1, 1))),
+            (29, Some((20, 1, 2)), Some((30, 1, 0))),
+            (30, Some((30, 1, 0)), Some((40, 1, 1))),
+            (89, Some((40, 1, 1)), Some((90, 1, 0))),
+            (90, Some((90, 1, 0)), None),
+            (9999, Some((90, 1, 0)), None),
+        ] {
+            let time_ms = T + second * 1000;
+            assert_eq!(found(&timeline.at_or_before(time_ms)), before, "before {second}");
+            assert_eq!(found(&timeline.after(time_ms)), after, "after {second}");
+        }
+        assert_eq!(timeline.at_or_before(T - 1), Lookup::Nothing);
+        assert_eq!(found(&timeline.after(0)), Some((0, 1, 0)));
+    }
+
+    #[test]
+    fn writers_that_interleave_are_one_stream() {
+        let timeline = timeline(&[(0, 1, Some(&[0, 20, 40])), (5, 2, Some(&[5, 15, 25, 35, 45]))]);
+        let mut seen = Vec::new();
+        let mut time_ms = T - 1;
+        while let Lookup::Found(key) = timeline.after(time_ms) {
+            time_ms = key.time_ms;
+            seen.push((time_ms - T) / 1000);
+            assert_eq!(timeline.at_or_before(time_ms), Lookup::Found(key));
+        }
+        assert_eq!(seen, [0, 5, 15, 20, 25, 35, 40, 45]);
+    }
+
+    #[test]
+    fn what_is_unread_or_unlisted_and_in_the_way_is_asked_for() {
+        let mut timeline = timeline(&[(0, 1, None), (60, 1, None), (120, 1, None), (70, 2, None)]);
+        let at = |timeline: &Timeline, s: u64| timeline.at_or_before(T + s * 1000);
+        assert_eq!(at(&timeline, 65), Lookup::Unread(vec![id(60, 1)]));
+        assert_eq!(at(&timeline, 75), Lookup::Unread(vec![id(70, 2), id(60, 1)]));
+        let after = timeline.after(T + 75_000);
+        assert_eq!(after, Lookup::Unread(vec![id(70, 2), id(60, 1), id(120, 1)]));
+        timeline.expect_hour(hour_path(T));
+        timeline.expect_hour(hour_path(T + 5 * HOUR_MS));
+        assert_eq!(at(&timeline, 65), Lookup::Unlisted(hour_path(T)));
+        timeline.hour_listed(&hour_path(T));
+        assert_eq!(at(&timeline, 65), Lookup::Unread(vec![id(60, 1)]));
+        assert_eq!(at(&timeline, 86_400), Lookup::Unlisted(hour_path(T + 5 * HOUR_MS)));
+        timeline.unreadable(id(60, 1));
+        assert_eq!(at(&timeline, 65), Lookup::Unread(vec![id(0, 1)]));
+    }
+
+    #[test]
+    fn an_hour_between_the_last_moment_and_the_time_asked_must_be_listed() {
+        let mut timeline = timeline(&[(0, 1, Some(&[0]))]);
+        timeline.expect_hour(hour_path(T + 3 * HOUR_MS));
+        let lookup = timeline.at_or_before(T + 6 * HOUR_MS);
+        assert_eq!(lookup, Lookup::Unlisted(hour_path(T + 3 * HOUR_MS)));
+    }
+
+    #[test]
+    fn holes_longer_than_two_and_a_half_intervals_are_gaps() {
+        let mut timeline = Timeline::default();
+        for second in [0, 10, 20, 45, 55, 81, 91] {
+            timeline.summaries.insert(T + second * 1000, (Some(1), false));
+        }
+        timeline.absences.insert((T + 60_000, T + 80_000), AbsenceKind::Locked);
+        timeline.absences.insert((T, T + 1_000), AbsenceKind::Paused);
+        let gaps = timeline.gaps(&timeline.marks(0));
+        let (from_ms, to_ms) = (T + 65_000, T + 81_000);
+        assert_eq!(gaps, [Gap { from_ms, to_ms, kind: Some(AbsenceKind::Locked) }]);
+    }
+
+    #[test]
+    fn segments_that_were_only_listed_are_no_gaps_when_others_are_as_long() {
+        let mut timeline = timeline(&[(0, 1, None), (60, 1, None), (180, 1, None)]);
+        timeline.span_ms = 50_000;
+        let gaps = timeline.gaps(&timeline.marks(0));
+        let (from_ms, to_ms) = (T + 120_000, T + 180_000);
+        assert_eq!(gaps, [Gap { from_ms, to_ms, kind: None }]);
+    }
+
+    #[test]
+    fn what_left_the_window_is_forgotten() {
+        let mut timeline = timeline(&[(0, 1, None), (7200, 1, None)]);
+        timeline.prune(T + 3_600_001);
+        assert_eq!(timeline.marks(0).len(), 1);
+        assert_eq!(timeline.newest(), Some(id(7200, 1)));
+    }
+}

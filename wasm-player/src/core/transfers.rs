@@ -1,0 +1,297 @@
+//! Requests: what is asked for, in which order, and what is asked again.
+//!
+//! Every turn the player says anew what it wants ([`Transfers::begin`], then `want`). What is no
+//! longer wanted is dropped if it has not started, and cancelled if it stands in the way.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use deskreel_format::{PackRef, SegmentId, StreamName, TileSize};
+
+use super::io::{Output, TransferId};
+use super::plan::{self, Span};
+use super::sheet::PackKey;
+
+/// How urgent a request is; the least is served first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// The person waits for it.
+    Now,
+    /// The timeline needs it.
+    Timeline,
+    /// It will be shown soon.
+    Soon,
+    /// It may be of use.
+    Someday,
+}
+
+/// What a request is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Job {
+    /// The dates that the stream has, as common prefixes.
+    Dates,
+    /// The hours of a date prefix.
+    Hours(String),
+    /// The segments of an hour (`YYYY-MM-DD/HH`).
+    Hour(String),
+    /// The segments after a key.
+    News(String),
+    /// The start of a segment; what was read of it before.
+    Manifest(SegmentId, Vec<u8>),
+    /// Packs of one object that lie side by side.
+    Packs(Span),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    Waiting { until_ms: u64 },
+    Flying,
+}
+
+/// A request, from the wish to the last answer.
+#[derive(Debug, Clone)]
+pub struct Transfer {
+    /// What for.
+    pub job: Job,
+    /// First and last byte asked for.
+    pub range: Option<(u64, u64)>,
+    /// Token of the page of a listing.
+    pub page: Option<String>,
+    /// The browser's cache is not to be used.
+    pub fresh: bool,
+    urgency: Urgency,
+    attempts: u32,
+    wanted: bool,
+    state: State,
+}
+
+/// All requests.
+#[derive(Debug)]
+pub struct Transfers {
+    stream: StreamName,
+    all: BTreeMap<TransferId, Transfer>,
+    next: u64,
+    limit: usize,
+    /// Answers that failed to come since one came.
+    silence: u32,
+}
+
+const FIRST_PAUSE_MS: u64 = 250;
+const LONGEST_PAUSE_MS: u64 = 8_000;
+
+impl Transfers {
+    /// At most `limit` requests are under way at once.
+    pub fn new(stream: StreamName, limit: usize) -> Self {
+        Self { stream, all: BTreeMap::new(), next: 0, limit: limit.max(1), silence: 0 }
+    }
+
+    /// No answer came to several requests in a row.
+    pub fn is_unreachable(&self) -> bool {
+        self.silence > 1
+    }
+
+    /// Requests under way or waiting.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// No requests.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// From here on, what is not wanted again is not wanted.
+    pub fn begin(&mut self) {
+        for transfer in self.all.values_mut() {
+            transfer.wanted = false;
+            transfer.urgency = Urgency::Someday;
+        }
+    }
+
+    /// Wants a listing.
+    pub fn want_list(&mut self, job: Job, urgency: Urgency) {
+        self.want(job, None, urgency);
+    }
+
+    /// Wants a segment's manifest; its listed size decides how much is read.
+    pub fn want_manifest(&mut self, id: SegmentId, size: Option<u64>, urgency: Urgency) {
+        let known = self.all.values_mut().find(|t| matches!(&t.job, Job::Manifest(i, _) if *i == id));
+        if let Some(transfer) = known {
+            transfer.want(urgency);
+        } else {
+            self.want(Job::Manifest(id, Vec::new()), plan::first_read(size), urgency);
+        }
+    }
+
+    /// Wants packs that a manifest of this tile size refers to; those already asked for are not asked for again.
+    pub fn want_packs(
+        &mut self,
+        packs: impl IntoIterator<Item = PackRef>,
+        tile: TileSize,
+        urgency: Urgency,
+    ) {
+        let mut missing = Vec::new();
+        for pack in packs {
+            let carries = |t: &&mut Transfer| matches!(&t.job, Job::Packs(s) if s.packs.contains(&pack));
+            match self.all.values_mut().find(carries) {
+                Some(transfer) => transfer.want(urgency),
+                None => missing.push(pack),
+            }
+        }
+        for span in plan::merge(missing, tile) {
+            let range = Some(span.range);
+            self.want(Job::Packs(span), range, urgency);
+        }
+    }
+
+    fn want(&mut self, job: Job, range: Option<(u64, u64)>, urgency: Urgency) {
+        if let Some(transfer) = self.all.values_mut().find(|transfer| transfer.job == job) {
+            transfer.want(urgency);
+            return;
+        }
+        self.next += 1;
+        let state = State::Waiting { until_ms: 0 };
+        let transfer = Transfer {
+            job,
+            range,
+            page: None,
+            fresh: false,
+            urgency,
+            attempts: 0,
+            wanted: true,
+            state,
+        };
+        self.all.insert(TransferId(self.next), transfer);
+    }
+
+    /// Takes a request out because its answer came; `None` if it was dropped before.
+    pub fn answered(&mut self, id: TransferId) -> Option<Transfer> {
+        self.all.remove(&id)
+    }
+
+    /// An answer that was some good came: the network is there.
+    pub fn heard(&mut self) {
+        self.silence = 0;
+    }
+
+    /// Asks again, later each time.
+    pub fn retry(&mut self, now_ms: u64, mut transfer: Transfer) {
+        self.silence = self.silence.saturating_add(1);
+        let pause_ms = (FIRST_PAUSE_MS << transfer.attempts.min(10)).min(LONGEST_PAUSE_MS);
+        transfer.attempts += 1;
+        self.again(transfer, now_ms + pause_ms);
+    }
+
+    /// Asks again as soon as may be: for the next page, for more bytes, with another grant, past the
+    /// browser's cache.
+    pub fn repeat(&mut self, transfer: Transfer) {
+        self.again(transfer, 0);
+    }
+
+    fn again(&mut self, transfer: Transfer, until_ms: u64) {
+        self.next += 1;
+        let state = State::Waiting { until_ms };
+        self.all.insert(TransferId(self.next), Transfer { state, ..transfer });
+    }
+
+    /// Ends every pause.
+    pub fn hurry(&mut self) {
+        for transfer in self.all.values_mut() {
+            if let State::Waiting { until_ms } = &mut transfer.state {
+                *until_ms = 0;
+            }
+        }
+    }
+
+    /// Drops what is not wanted, starts what may start.
+    pub fn flush(&mut self, now_ms: u64, outputs: &mut VecDeque<Output>) {
+        self.all.retain(|_, transfer| transfer.wanted || transfer.state == State::Flying);
+        let mut ready: Vec<(Urgency, TransferId)> = self
+            .all
+            .iter()
+            .filter(|(_, t)| matches!(t.state, State::Waiting { until_ms } if until_ms <= now_ms))
+            .map(|(id, transfer)| (transfer.urgency, *id))
+            .collect();
+        ready.sort_unstable();
+        let mut free = self.limit.saturating_sub(self.flying().count());
+        for (urgency, id) in ready {
+            if free == 0 && urgency == Urgency::Now {
+                let unwanted = self.flying().find(|(_, t)| !t.wanted).map(|(id, _)| *id);
+                if let Some(id) = unwanted {
+                    self.all.remove(&id);
+                    outputs.push_back(Output::Cancel { id });
+                    free += 1;
+                }
+            }
+            if free == 0 {
+                break;
+            }
+            free -= 1;
+            if let Some(transfer) = self.all.get_mut(&id) {
+                transfer.state = State::Flying;
+                outputs.push_back(transfer.output(id, &self.stream));
+            }
+        }
+    }
+
+    fn flying(&self) -> impl Iterator<Item = (&TransferId, &Transfer)> {
+        self.all.iter().filter(|(_, transfer)| transfer.state == State::Flying)
+    }
+
+    /// When the next pause ends.
+    pub fn wake_ms(&self, now_ms: u64) -> Option<u64> {
+        let pauses = self.all.values().filter_map(|transfer| match transfer.state {
+            State::Waiting { until_ms } if until_ms > now_ms => Some(until_ms),
+            _ => None,
+        });
+        pauses.min()
+    }
+
+    /// Whether this pack is on its way.
+    pub fn carries(&self, key: PackKey) -> bool {
+        self.all.values().any(|transfer| match &transfer.job {
+            Job::Packs(span) => span.packs.iter().any(|pack| PackKey::from(pack) == key),
+            _ => false,
+        })
+    }
+}
+
+impl Transfer {
+    fn want(&mut self, urgency: Urgency) {
+        self.wanted = true;
+        self.urgency = self.urgency.min(urgency);
+    }
+
+    fn output(&self, id: TransferId, stream: &StreamName) -> Output {
+        let (key, range, fresh) = match &self.job {
+            Job::Manifest(segment, _) => (stream.segment_key(*segment), self.range, self.fresh),
+            Job::Packs(span) => (stream.segment_key(span.segment), self.range, self.fresh),
+            list => return Output::List { id, query: query(list, self.page.as_deref(), stream) },
+        };
+        Output::Fetch { id, key, range, fresh }
+    }
+}
+
+fn query(
+    job: &Job,
+    page: Option<&str>,
+    stream: &StreamName,
+) -> Vec<(&'static str, String)> {
+    let root = stream.segments_prefix();
+    let (prefix, by_folder) = match job {
+        Job::Hours(date) => (format!("{root}{date}/"), true),
+        Job::Hour(hour) => (format!("{root}{hour}/"), false),
+        Job::News(_) => (root, false),
+        _ => (root, true),
+    };
+    let mut query = vec![("list-type", "2".to_owned()), ("prefix", prefix)];
+    if by_folder {
+        query.push(("delimiter", "/".to_owned()));
+    }
+    if let Job::News(after) = job {
+        query.push(("start-after", after.clone()));
+    }
+    if let Some(token) = page {
+        query.push(("continuation-token", token.to_owned()));
+    }
+    query
+}
