@@ -139,7 +139,7 @@ fn each_cell(manifest: &Manifest, mut visit: impl FnMut(&Grid, usize, deskreel_f
     for moment in &manifest.moments {
         let layout = &manifest.layouts[moment.layout as usize];
         let Ok(grids) = layout.grids(manifest.tile) else { continue };
-        for change in &moment.changes {
+        for change in moment.changes.iter() {
             let mut cell = change.cell as usize;
             for grid in &grids {
                 if cell < grid.cells() {

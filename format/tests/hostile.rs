@@ -10,6 +10,7 @@ use std::cell::Cell;
 
 use deskreel_format::codec::{Codec, TilePos};
 use deskreel_format::{DaySummary, FormatError, Limits, Pack, Segment, TileSize};
+use simulated::recording::Recording;
 use simulated::{Dice, anything};
 
 /// Counts what each thread has allocated, and the most it had at once.
@@ -186,6 +187,25 @@ fn spoilt_keys_are_refused_or_come_back() {
         texts[dice.below(3) as usize].clone().into_bytes()
     };
     attack(20_000, 4 * MIB, base, oracle::key);
+}
+
+#[test]
+fn an_own_pack_must_end_inside_its_object() {
+    let recording = Recording::of_random_desktop(5, TileSize::ALL[1], 3, 3);
+    let mut object = recording.objects[0].1.clone();
+    let full = recording.segment(0).object_len;
+    let manifest_end = recording.segment(0).packs_start as usize;
+    let last = recording.segment(0).manifest.packs.iter().map(|p| p.offset + p.len).max();
+    assert_eq!(last, Some(full));
+    let mut decode_with_len = |len: u32| {
+        object[12..16].copy_from_slice(&len.to_le_bytes());
+        let sum = blake3::hash(&[&object[..16], &object[32..manifest_end]].concat());
+        object[16..32].copy_from_slice(&sum.as_bytes()[..16]);
+        Segment::decode(&object, &Limits::default())
+    };
+    assert!(decode_with_len(full).is_ok());
+    let error = decode_with_len(full - 1).unwrap_err();
+    assert!(error.to_string().contains("outside its object"), "{error}");
 }
 
 #[test]

@@ -166,6 +166,14 @@ fn an_index_that_is_not_of_one_hour_is_not_written() {
     assert!(spoilt(|i| i.manifest.id.writer = 1).contains("not that of an hour"));
     assert!(spoilt(|i| i.manifest.id.first_ms -= 1).contains("not that of an hour"));
     assert!(spoilt(|i| i.manifest.id.first_ms -= time::HOUR_MS).contains("outside its hour"));
+    let last_at = |after: u64| {
+        let mut index = index.clone();
+        let start_ms = index.manifest.id.first_ms;
+        index.manifest.moments.last_mut().unwrap().time_ms = start_ms + after;
+        index.encode().map_err(|error| error.to_string())
+    };
+    assert!(last_at(time::HOUR_MS - 1).is_ok());
+    assert!(last_at(time::HOUR_MS).unwrap_err().contains("outside its hour"));
     assert!(spoilt(|i| i.summary.hours = vec![1]).contains("not be read back"));
     assert!(
         spoilt(|i| i.manifest.tail =

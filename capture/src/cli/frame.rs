@@ -16,7 +16,7 @@ use crate::reader::{ReadSurface, StreamReader};
   deskreel frame --stream desk --at 1795426200000 -o - > out.png
   deskreel frame --stream desk --list
   deskreel frame --stream desk --list --json")]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     place: Place,
     /// The newest screenshot at or before this time: RFC 3339, or milliseconds since 1970

@@ -31,7 +31,7 @@ use crate::source::Surface;
   deskreel import screenshots/ --stream desk --store s3://bucket/team --endpoint http://127.0.0.1:9000
 
 Without --start the last file gets the time at which it was last changed.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Folder of pictures
     path: PathBuf,
     #[command(flatten)]

@@ -25,7 +25,7 @@ use crate::spool::Spool;
   deskreel record --stream desk --interval 10s
   deskreel record --stream desk --store s3://bucket/team --endpoint http://127.0.0.1:9000
   deskreel record --stream test --interval 1s --count 30 --display :99")]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     place: Place,
     #[command(flatten)]

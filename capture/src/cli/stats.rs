@@ -16,7 +16,7 @@ use crate::reader::StreamReader;
 #[command(after_help = "Examples:
   deskreel stats --stream desk
   deskreel stats --stream desk --json | jq .bytes_per_screenshot")]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     place: Place,
     /// As JSON

@@ -16,6 +16,8 @@ pub struct Grant {
     /// The time every URL is signed with: one URL per object for as long as the grant lives, so
     /// that the browser's cache knows it again.
     signed_at_ms: u64,
+    /// From `signed_at_ms` on.
+    life_ms: u64,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +67,7 @@ impl Grant {
             prefix: grant.prefix,
             expires_at_ms: grant.expires_at_ms,
             signed_at_ms: now_ms,
+            life_ms: grant.expires_at_ms.saturating_sub(now_ms),
         })
     }
 
@@ -92,8 +95,7 @@ impl Grant {
     }
 
     fn sign(&self, key: &str, query: &[(&str, &str)]) -> String {
-        let life_s = self.expires_at_ms.saturating_sub(self.signed_at_ms) / 1000;
-        let life_s = life_s.clamp(1, LONGEST_URL_S) as u32;
+        let life_s = (self.life_ms / 1000).clamp(1, LONGEST_URL_S) as u32;
         let at_ms = self.signed_at_ms as i64;
         sign::presign_get(&self.credentials, &self.endpoint, key, query, at_ms, life_s)
     }
@@ -255,14 +257,12 @@ impl Access {
                     self.refusal = Some(Refusal::Denied(words.into()));
                     return false;
                 };
-                let life_ms = grant.expires_at_ms.saturating_sub(signing_ms);
-                if life_ms == 0 {
+                if grant.life_ms == 0 {
                     self.refusal = Some(Refusal::Expired);
                     return false;
                 }
                 // On this machine's clock from here on.
-                grant.expires_at_ms = now_ms.saturating_add(life_ms);
-                grant.signed_at_ms = signing_ms;
+                grant.expires_at_ms = now_ms.saturating_add(grant.life_ms);
                 (self.grant, self.got_at_ms, self.attempts) = (Some(grant), now_ms, 0);
                 true
             }

@@ -1,0 +1,61 @@
+//! Requests of the browser: a method, a URL and what came of it.
+
+use js_sys::{Promise, Uint8Array};
+use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortSignal, Request, RequestCache, RequestInit, Response};
+
+#[wasm_bindgen]
+extern "C" {
+    /// The global `fetch`, which windows and workers have.
+    #[wasm_bindgen(js_name = fetch)]
+    fn global_fetch(request: &Request) -> Promise;
+}
+
+/// What came of a request.
+pub(super) struct Answer {
+    /// HTTP status; 0 when no answer came.
+    pub(super) status: u16,
+    /// The body.
+    pub(super) body: Vec<u8>,
+    /// The header `Date`, UTC milliseconds.
+    pub(super) date_ms: Option<u64>,
+}
+
+/// What to ask.
+#[derive(Default)]
+pub(super) struct Question {
+    pub(super) method: &'static str,
+    pub(super) url: String,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Option<String>,
+    pub(super) fresh: bool,
+}
+
+/// Asks, and turns whatever goes wrong into status 0.
+pub(super) async fn ask(question: Question, signal: Option<AbortSignal>) -> Answer {
+    let silence = Answer { status: 0, body: Vec::new(), date_ms: None };
+    try_ask(question, signal).await.unwrap_or(silence)
+}
+
+async fn try_ask(question: Question, signal: Option<AbortSignal>) -> Result<Answer, JsValue> {
+    let init = RequestInit::new();
+    init.set_method(question.method);
+    init.set_signal(signal.as_ref());
+    if question.fresh {
+        init.set_cache(RequestCache::Reload);
+    }
+    if let Some(body) = &question.body {
+        init.set_body(&JsValue::from_str(body));
+    }
+    let request = Request::new_with_str_and_init(&question.url, &init)?;
+    for (name, value) in &question.headers {
+        request.headers().set(name, value)?;
+    }
+    let response: Response = JsFuture::from(global_fetch(&request)).await?.dyn_into()?;
+    let body = Uint8Array::new(&JsFuture::from(response.array_buffer()?).await?).to_vec();
+    let date = response.headers().get("date")?;
+    let date_ms = date.map(|date| js_sys::Date::parse(&date)).filter(|ms| *ms > 0.0);
+    Ok(Answer { status: response.status(), body, date_ms: date_ms.map(|ms| ms as u64) })
+}

@@ -1,0 +1,255 @@
+//! The object that JavaScript holds: the element's properties and methods, without the element.
+
+use std::rc::Rc;
+
+use deskreel_format::{AbsenceKind, StreamName};
+use js_sys::{Array, Function, Object};
+use wasm_bindgen::prelude::*;
+use web_sys::{HtmlCanvasElement, ImageData};
+
+use super::screen::{Screen, image};
+use super::shell::{Shell, now_ms};
+use super::tell::{self, object};
+use crate::core::player::Config;
+use crate::core::timeline::Gap;
+use crate::core::{Input, Player, Source};
+
+/// One player on one canvas. Times are milliseconds since 1970, UTC.
+#[wasm_bindgen]
+pub struct PlayerHandle {
+    shell: Rc<Shell>,
+}
+
+#[wasm_bindgen]
+impl PlayerHandle {
+    /// Starts to load `stream` from `src` (see the element's attribute) onto a canvas. `listener` is
+    /// called with the name and detail of every event.
+    ///
+    /// # Errors
+    /// A text that says what is wrong with the stream's name or the canvas.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        canvas: HtmlCanvasElement,
+        src: &str,
+        stream: &str,
+        token: Option<String>,
+        start: Option<f64>,
+        listener: Function,
+    ) -> Result<PlayerHandle, JsValue> {
+        let stream = StreamName::parse(stream).map_err(|error| error.to_string())?;
+        let config = Config {
+            token,
+            start_ms: start.map(|ms| ms as u64),
+            ..Config::new(stream, Source::parse(src))
+        };
+        let shell = Shell::new(Player::new(config), Screen::new(canvas)?, listener);
+        Ok(Self { shell })
+    }
+
+    /// Begins: from here on, events come.
+    pub fn start(&self) {
+        self.shell.handle(Input::Tick);
+    }
+
+    /// Shows the newest screenshot at or before a time.
+    pub fn seek(&self, time: f64) {
+        self.shell.handle(Input::Seek { time_ms: time as u64 });
+    }
+
+    /// Goes so many screenshots forward or back.
+    pub fn step(&self, by: i32) {
+        self.shell.handle(Input::Step(by));
+    }
+
+    /// Starts to play.
+    pub fn play(&self) {
+        self.shell.handle(Input::Play);
+    }
+
+    /// Stops playing.
+    pub fn pause(&self) {
+        self.shell.handle(Input::Pause);
+    }
+
+    /// Sets seconds per second; negative plays backward.
+    #[wasm_bindgen(js_name = setRate)]
+    pub fn set_rate(&self, rate: f64) {
+        self.shell.handle(Input::SetRate(rate));
+    }
+
+    /// Whether playing leaps over idle stretches.
+    #[wasm_bindgen(js_name = setSkipIdle)]
+    pub fn set_skip_idle(&self, skip: bool) {
+        self.shell.handle(Input::SkipIdle(skip));
+    }
+
+    /// Whether to go along with the newest screenshot.
+    #[wasm_bindgen(js_name = setFollow)]
+    pub fn set_follow(&self, follow: bool) {
+        self.shell.handle(Input::Follow(follow));
+    }
+
+    /// Asks for access again, perhaps with a token.
+    pub fn renew(&self, token: Option<String>) {
+        self.shell.handle(Input::Renew { token });
+    }
+
+    /// The network is back.
+    pub fn online(&self) {
+        self.shell.handle(Input::Online);
+    }
+
+    /// Ends all requests and timers.
+    pub fn close(&self) {
+        self.shell.close();
+    }
+
+    /// The playing time.
+    #[wasm_bindgen(getter)]
+    pub fn position(&self) -> f64 {
+        self.shell.player.borrow().position(now_ms()) as f64
+    }
+
+    /// Start and end of the window, or nothing.
+    #[wasm_bindgen(getter)]
+    pub fn window(&self) -> Option<Vec<f64>> {
+        let (start_ms, end_ms) = self.shell.player.borrow().window()?;
+        Some(vec![start_ms as f64, end_ms as f64])
+    }
+
+    /// Time of the screenshot shown.
+    #[wasm_bindgen(getter, js_name = shownTime)]
+    pub fn shown_time(&self) -> Option<f64> {
+        self.shell.player.borrow().shown().map(|(key, _)| key.time_ms as f64)
+    }
+
+    /// Whether every pixel shown was proved to be what was captured.
+    #[wasm_bindgen(getter)]
+    pub fn exact(&self) -> bool {
+        self.shell.player.borrow().shown().is_some_and(|(_, exact)| exact)
+    }
+
+    /// Playing.
+    #[wasm_bindgen(getter)]
+    pub fn playing(&self) -> bool {
+        self.shell.player.borrow().is_playing()
+    }
+
+    /// Seconds per second.
+    #[wasm_bindgen(getter)]
+    pub fn rate(&self) -> f64 {
+        self.shell.player.borrow().rate()
+    }
+
+    /// A seek waits for its screenshot.
+    #[wasm_bindgen(getter)]
+    pub fn seeking(&self) -> bool {
+        self.shell.player.borrow().is_seeking()
+    }
+
+    /// The end was reached.
+    #[wasm_bindgen(getter)]
+    pub fn ended(&self) -> bool {
+        self.shell.player.borrow().has_ended()
+    }
+
+    /// Goes along with the newest screenshot.
+    #[wasm_bindgen(getter)]
+    pub fn following(&self) -> bool {
+        self.shell.player.borrow().is_following()
+    }
+
+    /// As `HTMLMediaElement.readyState`.
+    #[wasm_bindgen(getter, js_name = readyState)]
+    pub fn ready_state(&self) -> u8 {
+        self.shell.player.borrow().ready_state()
+    }
+
+    /// How things stand, in one word.
+    #[wasm_bindgen(getter)]
+    pub fn status(&self) -> String {
+        tell::status(&self.shell.player.borrow().status()).0.to_owned()
+    }
+
+    /// Milliseconds between screenshots.
+    #[wasm_bindgen(getter)]
+    pub fn interval(&self) -> f64 {
+        self.shell.player.borrow().interval_ms() as f64
+    }
+
+    /// Starts and ends, alternating, of the stretches whose screenshots are all here.
+    pub fn buffered(&self) -> Vec<f64> {
+        let spans = self.shell.player.borrow().buffered();
+        spans.into_iter().flat_map(|(from, to)| [from as f64, to as f64]).collect()
+    }
+
+    /// Times of the screenshots known, ascending.
+    pub fn moments(&self) -> Vec<f64> {
+        let marks = self.shell.player.borrow().marks();
+        marks.iter().map(|mark| mark.time_ms as f64).collect()
+    }
+
+    /// For each of [`Self::moments`], the share of the screen that changed (0 to 127; 255 unknown),
+    /// plus 128 where nobody was there: a byte each, unknown and idle as 254.
+    pub fn activity(&self) -> Vec<u8> {
+        let marks = self.shell.player.borrow().marks();
+        marks
+            .iter()
+            .map(|mark| match (mark.changed, mark.idle) {
+                (Some(changed), idle) => changed.min(125) | u8::from(idle) << 7,
+                (None, idle) => 255 - u8::from(idle),
+            })
+            .collect()
+    }
+
+    /// The stretches without screenshots: objects of `from`, `to` and `kind`.
+    pub fn gaps(&self) -> Array {
+        let gaps = self.shell.player.borrow().gaps();
+        gaps.iter().map(gap).collect()
+    }
+
+    /// The surfaces shown: objects of `name`, `x`, `y`, `width`, `height`, `scale`, and `image`, an
+    /// `ImageData` of the pixels.
+    ///
+    /// # Errors
+    /// When the browser has no memory for them.
+    pub fn capture(&self) -> Result<Array, JsValue> {
+        let player = self.shell.player.borrow();
+        let surfaces = player.surfaces().iter().map(|surface| {
+            let (width, height) = (surface.info.width, surface.info.height);
+            // A copy of its own: the view would follow what is shown next.
+            let copy = ImageData::new_with_sw(width, height)?;
+            let view = image(surface)?;
+            let (to, from) = (data(&copy)?, data(&view)?);
+            to.set(&from, 0);
+            Ok(object(&[
+                ("name", surface.info.name.as_str().into()),
+                ("x", surface.x.into()),
+                ("y", surface.y.into()),
+                ("width", width.into()),
+                ("height", height.into()),
+                ("scale", (f64::from(surface.info.scale_milli) / 1000.0).into()),
+                ("image", copy.into()),
+            ]))
+        });
+        surfaces.collect()
+    }
+}
+
+/// The array behind an image, as JavaScript sees it.
+fn data(image: &ImageData) -> Result<js_sys::Uint8ClampedArray, JsValue> {
+    js_sys::Reflect::get(image, &"data".into())?.dyn_into()
+}
+
+fn gap(gap: &Gap) -> JsValue {
+    let kind = gap.kind.map_or("unknown", |kind| match kind {
+        AbsenceKind::Paused => "paused",
+        AbsenceKind::Locked => "locked",
+        AbsenceKind::Excluded => "excluded",
+        AbsenceKind::Offline => "offline",
+        AbsenceKind::NotRunning => "not running",
+    });
+    let (from, to) = (gap.from_ms as f64, gap.to_ms as f64);
+    let gap: Object = object(&[("from", from.into()), ("to", to.into()), ("kind", kind.into())]).into();
+    gap.into()
+}

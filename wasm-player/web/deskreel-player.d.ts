@@ -1,0 +1,112 @@
+/**
+ * `<deskreel-player src="https://server" stream="desk">`: a recorded desktop as a media element.
+ *
+ * It follows `HTMLMediaElement` where it can. Times are in seconds since 1970 UTC (the stream's
+ * epoch): `currentTime = Date.parse("2026-01-31T12:00:00Z") / 1000`. Only `shownTime` and `moments`
+ * are in milliseconds, because they name screenshots exactly.
+ */
+export class DeskreelPlayer extends HTMLElement {
+  /**
+   * A Deskreel server's origin (and path, if it has one), or the URL of a grant document: any URL
+   * whose path ends in `.json`. Without it, the page's own origin.
+   */
+  src: string;
+  /** The stream's name. Nothing is loaded without it. */
+  stream: string;
+  /** `contain` (the default) or `actual`: one screen pixel per recorded pixel. */
+  fit: "contain" | "actual";
+  /** Bearer token for a server that wants one. Set before `stream`, or pass it to `renew`. */
+  token: string | undefined;
+
+  /** Setting it shows the newest screenshot at or before that time (or the first one). */
+  currentTime: number;
+  /** Length of the window in seconds: 24 hours. `NaN` before `loadedmetadata`. */
+  readonly duration: number;
+  /** The window's ends, in seconds since 1970. */
+  readonly windowStart: number;
+  readonly windowEnd: number;
+  /** Time of the screenshot on the screen, milliseconds since 1970; `NaN` before the first. */
+  readonly shownTime: number;
+  /** Every pixel shown was hashed and is what was captured. */
+  readonly exact: boolean;
+  /** Times of all known screenshots of the window, milliseconds since 1970, ascending. */
+  readonly moments: Float64Array;
+  /**
+   * For each of `moments`: the share of the screen that changed, 0 to 125 (255 unknown), plus 128
+   * when nobody was at the desktop (254 when unknown).
+   */
+  readonly activity: Uint8Array;
+  /** Stretches without screenshots; milliseconds since 1970. */
+  readonly gaps: { from: number; to: number; kind: GapKind }[];
+  /** Seconds between screenshots as planned. */
+  readonly interval: number;
+
+  play(): Promise<void>;
+  pause(): void;
+  /** Goes that many screenshots forward (or back, if negative). */
+  step(count?: number): void;
+  readonly paused: boolean;
+  readonly ended: boolean;
+  readonly seeking: boolean;
+  /** 0 nothing, 1 metadata, 2 a picture, 4 enough to play on. */
+  readonly readyState: 0 | 1 | 2 | 4;
+  /** Seconds per second, 0.1 to 3600; negative plays backward. */
+  playbackRate: number;
+  /** Whether playing leaps over stretches in which nobody did anything. */
+  skipIdle: boolean;
+  /** Whether to go along with the newest screenshot. Seeking and playing end it. */
+  live: boolean;
+  /** Stretches of time whose screenshots are all here. */
+  readonly buffered: { readonly length: number; start(i: number): number; end(i: number): number };
+  readonly status: "loading" | "ready" | "empty" | "offline" | "expired" | "locked" | "denied";
+  /** What is wrong with the screenshot shown, or `null`. */
+  readonly error: DeskreelError | null;
+  /** Asks for access again, after `status` `expired`, `locked` or `denied`. */
+  renew(token?: string): void;
+
+  /** The surfaces shown with their exact pixels. */
+  capture(): Surface[];
+  /** The exact pixels of one surface. */
+  pixels(surface?: number): ImageData | null;
+  /** The whole desktop as PNG. */
+  toBlob(): Promise<Blob | null>;
+}
+
+export type GapKind = "paused" | "locked" | "excluded" | "offline" | "not running" | "unknown";
+
+export interface Surface {
+  name: string;
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  /** Pixels per logical pixel. */
+  scale: number;
+  image: ImageData;
+}
+
+/** The `detail` of `error` events. */
+export interface DeskreelError {
+  code: "missing" | "corrupt" | "refused" | "mismatch" | "too-large" | "listing" | "stream";
+  /** Key of the object that it is about. */
+  object: string;
+  message: string;
+}
+
+/**
+ * Events, all `CustomEvent`: `loadedmetadata`, `progress`, `seeking`, `seeked`, `timeupdate`,
+ * `play`, `pause`, `waiting`, `playing`, `ratechange`, `ended`, and of its own:
+ */
+export interface DeskreelEvents {
+  /** Another screenshot is on the screen. */
+  shown: CustomEvent<{ shownTime: number; exact: boolean }>;
+  /** How things stand changed. */
+  status: CustomEvent<{ status: DeskreelPlayer["status"]; reason: string }>;
+  error: CustomEvent<DeskreelError>;
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "deskreel-player": DeskreelPlayer;
+  }
+}

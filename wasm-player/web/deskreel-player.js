@@ -1,0 +1,334 @@
+// <deskreel-player>: a recorded desktop as a media element. The documented interface is
+// deskreel-player.d.ts; everything is decided in WebAssembly, this file only translates.
+
+import init, { PlayerHandle } from "./player.js";
+
+const wasm = init();
+
+const style = new CSSStyleSheet();
+style.replaceSync(`
+  :host { display: block; position: relative; overflow: hidden; contain: strict; }
+  :host([hidden]) { display: none; }
+  .view { position: absolute; inset: 0; display: grid; place-items: safe center; overflow: hidden; }
+  :host([fit="actual"]) .view { overflow: auto; }
+  canvas { display: block; flex: none; image-rendering: auto; }
+  canvas.sharp { image-rendering: pixelated; }
+  canvas.blank { visibility: hidden; }
+`);
+
+/** What `buffered` gives: as `TimeRanges`. */
+class Ranges {
+  #edges;
+
+  constructor(edges) {
+    this.#edges = edges;
+  }
+
+  get length() {
+    return this.#edges.length / 2;
+  }
+
+  start(index) {
+    return this.#edge(index, 0);
+  }
+
+  end(index) {
+    return this.#edge(index, 1);
+  }
+
+  #edge(index, side) {
+    if (!(index >= 0 && index < this.length)) {
+      throw new DOMException(`there is no range ${index}`, "IndexSizeError");
+    }
+    return this.#edges[index * 2 + side] / 1000;
+  }
+}
+
+export class DeskreelPlayer extends HTMLElement {
+  static observedAttributes = ["src", "stream", "fit"];
+
+  #handle = null;
+  #canvas = document.createElement("canvas");
+  #view = document.createElement("div");
+  #generation = 0;
+  #token;
+  #error = null;
+  #startTime;
+  #rate = 1;
+  #skipIdle = false;
+  #resizes = new ResizeObserver(() => this.#layOut());
+  #online = () => this.#handle?.online();
+
+  constructor() {
+    super();
+    const root = this.attachShadow({ mode: "open" });
+    root.adoptedStyleSheets = [style];
+    this.#view.className = "view";
+    this.#view.part = "view";
+    this.#canvas.part = "canvas";
+    this.#canvas.className = "blank";
+    this.#canvas.setAttribute("role", "img");
+    this.#canvas.setAttribute("aria-label", "No screenshot yet");
+    this.#view.append(this.#canvas);
+    root.append(this.#view);
+  }
+
+  connectedCallback() {
+    this.#resizes.observe(this);
+    addEventListener("online", this.#online);
+    this.#reload();
+  }
+
+  disconnectedCallback() {
+    this.#resizes.disconnect();
+    removeEventListener("online", this.#online);
+    this.#close();
+  }
+
+  attributeChangedCallback(name, before, now) {
+    if (name === "fit") {
+      this.#layOut();
+    } else if (before !== now && this.isConnected) {
+      this.#reload();
+    }
+  }
+
+  get src() {
+    return this.getAttribute("src") ?? "";
+  }
+
+  set src(value) {
+    this.setAttribute("src", value);
+  }
+
+  get stream() {
+    return this.getAttribute("stream") ?? "";
+  }
+
+  set stream(value) {
+    this.setAttribute("stream", value);
+  }
+
+  get fit() {
+    return this.getAttribute("fit") === "actual" ? "actual" : "contain";
+  }
+
+  set fit(value) {
+    this.setAttribute("fit", value);
+  }
+
+  get token() {
+    return this.#token;
+  }
+
+  set token(value) {
+    this.#token = value || undefined;
+  }
+
+  get currentTime() {
+    return (this.#handle ? this.#handle.position : (this.#startTime ?? 0)) / 1000;
+  }
+
+  set currentTime(seconds) {
+    const time = Number(seconds) * 1000;
+    if (!Number.isFinite(time)) {
+      throw new TypeError("currentTime is a number of seconds since 1970");
+    }
+    if (this.#handle) {
+      this.#handle.seek(Math.round(time));
+    } else {
+      this.#startTime = Math.round(time);
+    }
+  }
+
+  get windowStart() {
+    return (this.#handle?.window?.[0] ?? NaN) / 1000;
+  }
+
+  get windowEnd() {
+    return (this.#handle?.window?.[1] ?? NaN) / 1000;
+  }
+
+  get duration() {
+    return this.windowEnd - this.windowStart;
+  }
+
+  get shownTime() {
+    return this.#handle?.shownTime ?? NaN;
+  }
+
+  get exact() {
+    return this.#handle?.exact ?? false;
+  }
+
+  get paused() {
+    return !this.#handle?.playing;
+  }
+
+  get ended() {
+    return this.#handle?.ended ?? false;
+  }
+
+  get seeking() {
+    return this.#handle?.seeking ?? false;
+  }
+
+  get readyState() {
+    return this.#handle?.readyState ?? 0;
+  }
+
+  get status() {
+    return this.#handle?.status ?? "loading";
+  }
+
+  get error() {
+    return this.#error;
+  }
+
+  get interval() {
+    return (this.#handle?.interval ?? NaN) / 1000;
+  }
+
+  get playbackRate() {
+    return this.#handle?.rate ?? this.#rate;
+  }
+
+  set playbackRate(rate) {
+    if (!Number.isFinite(Number(rate)) || Number(rate) === 0) {
+      throw new DOMException("playbackRate is a number other than 0", "NotSupportedError");
+    }
+    this.#rate = Number(rate);
+    this.#handle?.setRate(this.#rate);
+  }
+
+  get skipIdle() {
+    return this.#skipIdle;
+  }
+
+  set skipIdle(skip) {
+    this.#skipIdle = Boolean(skip);
+    this.#handle?.setSkipIdle(this.#skipIdle);
+  }
+
+  get live() {
+    return this.#handle?.following ?? false;
+  }
+
+  set live(live) {
+    this.#handle?.setFollow(Boolean(live));
+  }
+
+  get buffered() {
+    return new Ranges(this.#handle?.buffered() ?? []);
+  }
+
+  get moments() {
+    return this.#handle?.moments() ?? new Float64Array();
+  }
+
+  get activity() {
+    return this.#handle?.activity() ?? new Uint8Array();
+  }
+
+  get gaps() {
+    return this.#handle?.gaps() ?? [];
+  }
+
+  async play() {
+    this.#handle?.play();
+  }
+
+  pause() {
+    this.#handle?.pause();
+  }
+
+  step(count = 1) {
+    this.#handle?.step(Math.trunc(count));
+  }
+
+  renew(token) {
+    this.#token = token || this.#token;
+    this.#handle?.renew(this.#token);
+  }
+
+  capture() {
+    return this.#handle?.capture() ?? [];
+  }
+
+  pixels(surface = 0) {
+    return this.capture()[surface]?.image ?? null;
+  }
+
+  toBlob() {
+    return new Promise((resolve) => this.#canvas.toBlob(resolve, "image/png"));
+  }
+
+  /** Starts anew, once for all attributes that change together. */
+  async #reload() {
+    const generation = ++this.#generation;
+    await wasm;
+    if (generation !== this.#generation || !this.isConnected) {
+      return;
+    }
+    this.#close();
+    if (!this.stream) {
+      return;
+    }
+    const source = new URL(this.src || "/", document.baseURI).href;
+    const listener = (name, detail) => {
+      if (generation === this.#generation) {
+        this.#hear(name, detail);
+      }
+    };
+    const start = this.#startTime;
+    this.#startTime = undefined;
+    try {
+      this.#handle =
+        new PlayerHandle(this.#canvas, source, this.stream, this.#token, start, listener);
+    } catch (error) {
+      this.#hear("error", { code: "stream", object: this.stream, message: String(error) });
+      return;
+    }
+    this.#handle.setRate(this.#rate);
+    this.#handle.setSkipIdle(this.#skipIdle);
+    this.#handle.start();
+  }
+
+  #close() {
+    this.#handle?.close();
+    this.#handle?.free();
+    this.#handle = null;
+    this.#error = null;
+    this.#canvas.className = "blank";
+  }
+
+  #hear(name, detail) {
+    if (name === "error") {
+      this.#error = detail;
+    } else if (name === "shown") {
+      this.#error = null;
+      this.#layOut();
+      const time = new Date(detail.shownTime).toLocaleString();
+      this.#canvas.setAttribute("aria-label", `Screenshot of ${this.stream}, ${time}`);
+    }
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  /** Sizes the canvas: one screen pixel per pixel, or as large as fits. */
+  #layOut() {
+    const { width, height } = this.#canvas;
+    if (!this.#handle || Number.isNaN(this.shownTime)) {
+      return;
+    }
+    const unit = 1 / devicePixelRatio;
+    const fits = Math.min(this.clientWidth / width, this.clientHeight / height);
+    const scale = this.fit === "actual" ? unit : fits;
+    this.#canvas.style.width = `${width * scale}px`;
+    this.#canvas.style.height = `${height * scale}px`;
+    // Enlarged pixels stay square; only a reduced picture is smoothed.
+    this.#canvas.className = scale >= unit * 0.999 ? "sharp" : "";
+    this.scale = scale / unit;
+  }
+}
+
+customElements.define("deskreel-player", DeskreelPlayer);
