@@ -289,6 +289,26 @@ mod tests {
     }
 
     #[test]
+    fn limits_count_the_runs_and_cells_of_all_screenshots_together() {
+        // Two runs of one cell and one run of two cells.
+        let screenshots = [2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 3];
+        let read_all = |limits: Limits| -> Result<usize, FormatError> {
+            let packs = table(&[9]);
+            let (mut reader, mut coder) = (Reader::new("test", &screenshots), RunCoder::new(1));
+            let first = coder.read(&mut reader, 4, &packs, &limits)?;
+            let second = coder.read(&mut reader, 4, &packs, &limits)?;
+            reader.finish()?;
+            Ok(first.len() + second.len())
+        };
+        let limits = |runs, changes| Limits { runs, changes, ..Limits::default() };
+        assert_eq!(read_all(limits(3, 4)), Ok(4));
+        let runs = FormatError::Limit { what: "runs of all screenshots", value: 3, limit: 2 };
+        assert_eq!(read_all(limits(2, 4)), Err(runs));
+        let cells = FormatError::Limit { what: "cell changes", value: 4, limit: 3 };
+        assert_eq!(read_all(limits(3, 3)), Err(cells));
+    }
+
+    #[test]
     fn few_bytes_that_stand_for_many_cells_take_little_memory() {
         let mut out = Vec::new();
         put_varint(&mut out, 1);

@@ -11,7 +11,8 @@
 mod v1;
 
 use deskreel_format::{
-    Digest, DomainKey, Index, Limits, Pack, Picture, Segment, SegmentHeader, TileHash,
+    Digest, DomainKey, Index, Limits, Pack, PackRef, Picture, Segment, SegmentHeader, TileHash,
+    TileSize,
 };
 
 const PACK: &[u8] = include_bytes!("golden/v1-pack-webp.bin");
@@ -81,6 +82,22 @@ fn the_first_screenshot_of_version_1_is_drawn_from_its_pack_and_proven_by_its_di
         }
         assert!(picture == v1::pictures()[number]);
         assert_eq!(Digest::of(&picture), segment.moments[0].digests[number]);
+    }
+}
+
+#[test]
+fn a_pack_that_the_manifest_describes_otherwise_is_refused() {
+    let place = v1::manifest(0, PACK.len() as u32).packs[0];
+    let decode = |place: PackRef, tile| Pack::decode_at(&place, tile, PACK, &Limits::default());
+    assert_eq!(decode(place, v1::tile()).unwrap().tiles(), 10);
+    for (wrong, tile) in [
+        (PackRef { tiles: 11, ..place }, v1::tile()),
+        (PackRef { tiles: 9, ..place }, v1::tile()),
+        (PackRef { len: place.len + 1, ..place }, v1::tile()),
+        (place, TileSize::ALL[1]),
+    ] {
+        let error = decode(wrong, tile).unwrap_err().to_string();
+        assert!(error.contains("not the pack that the manifest describes"), "{error}");
     }
 }
 

@@ -1,0 +1,48 @@
+// The keyboard, as people know it from video players.
+
+const KEYS = {
+  " ": (run) => run.toggle(),
+  k: (run) => run.toggle(),
+  ",": (run) => run.step(-1),
+  ".": (run) => run.step(1),
+  ArrowLeft: (run, event) => run.skip(-jump(event)),
+  ArrowRight: (run, event) => run.skip(jump(event)),
+  Home: (run) => run.first(),
+  End: (run) => run.last(),
+  "<": (run) => run.faster(-1),
+  ">": (run) => run.faster(1),
+  "+": (run) => run.zoom(1),
+  "=": (run) => run.zoom(1),
+  "-": (run) => run.zoom(-1),
+  l: (run) => run.live(),
+  z: (run) => run.fit(),
+  s: (run) => run.save(),
+  f: (run) => run.full(),
+  "?": (run) => run.help(),
+};
+
+function jump({ shiftKey, ctrlKey }) {
+  return ctrlKey ? 600 : shiftKey ? 60 : 10;
+}
+
+/** Runs `commands` by key, wherever the focus is not in something that needs the key itself. */
+export function takeKeys(commands) {
+  addEventListener("keydown", (event) => {
+    const target = event.target;
+    const isField = target.matches?.("input:not([type=checkbox], [type=radio]), select, textarea");
+    const isPressed = event.key === " " && target.matches?.("button, input, summary");
+    const isChosen = event.key.startsWith("Arrow") && target.matches?.("input[type=radio]");
+    const isForeign = event.altKey || event.metaKey || (event.ctrlKey && !event.key.startsWith("Arrow"));
+    if (isField || isPressed || isChosen || isForeign || document.querySelector("dialog[open]")) {
+      return;
+    }
+    if (/^[0-9]$/.test(event.key)) {
+      commands.to(Number(event.key) / 10);
+    } else if (Object.hasOwn(KEYS, event.key)) {
+      KEYS[event.key](commands, event);
+    } else {
+      return;
+    }
+    event.preventDefault();
+  });
+}
