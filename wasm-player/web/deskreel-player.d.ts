@@ -32,8 +32,8 @@ export class DeskreelPlayer extends HTMLElement {
   /** Times of all known screenshots of the window, milliseconds since 1970, ascending. */
   readonly moments: Float64Array;
   /**
-   * For each of `moments`: the share of the screen that changed, 0 to 125 (255 unknown), plus 128
-   * when nobody was at the desktop (254 when unknown).
+   * For each of `moments`: how much happened, 0 to 127, plus 128 when nobody was at the desktop. It is
+   * the share of the screen that changed, or an estimate from the bytes stored.
    */
   readonly activity: Uint8Array;
   /** Stretches without screenshots; milliseconds since 1970. */

@@ -56,6 +56,8 @@ export class DeskreelPlayer extends HTMLElement {
   #startTime;
   #rate = 1;
   #skipIdle = false;
+  #events = [];
+  #tasks = new MessageChannel();
   #resizes = new ResizeObserver(() => this.#layOut());
   #online = () => this.#handle?.online();
 
@@ -71,6 +73,7 @@ export class DeskreelPlayer extends HTMLElement {
     this.#canvas.setAttribute("aria-label", "No screenshot yet");
     this.#view.append(this.#canvas);
     root.append(this.#view);
+    this.#tasks.port1.onmessage = () => this.dispatchEvent(this.#events.shift());
   }
 
   connectedCallback() {
@@ -311,7 +314,10 @@ export class DeskreelPlayer extends HTMLElement {
       const time = new Date(detail.shownTime).toLocaleString();
       this.#canvas.setAttribute("aria-label", `Screenshot of ${this.stream}, ${time}`);
     }
-    this.dispatchEvent(new CustomEvent(name, { detail }));
+    // Events are tasks of their own, as those of media elements: whoever sets `currentTime` has
+    // time to listen for `seeked`, even when the screenshot is there at once.
+    this.#events.push(new CustomEvent(name, { detail }));
+    this.#tasks.port2.postMessage(null);
   }
 
   /** Sizes the canvas: one screen pixel per pixel, or as large as fits. */

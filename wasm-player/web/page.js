@@ -16,6 +16,13 @@ const server = query.get("src") ?? location.href.split("/-/player/")[0];
 
 window.deskreel = player;
 
+/** What makes no sense without a picture cannot be pressed. */
+function enable(isEnabled) {
+  for (const id of ["back", "play", "forward", "live", "fit", "save"]) {
+    byId(id).disabled = !isEnabled;
+  }
+}
+
 // --- the link: #t=<ISO or ms>&stream=<name> ---
 
 const readLink = () => new URLSearchParams(location.hash.slice(1));
@@ -55,6 +62,8 @@ function open(stream) {
   }
   streams.value = stream;
   streams.disabled = streams.length < 2;
+  streams.closest("label").hidden = false;
+  enable(false);
   document.title = `${stream} – Deskreel`;
   states.problem("");
   states.loading(stream);
@@ -150,6 +159,7 @@ on("shown", ({ detail }) => {
     : "Some pixels are not what was captured";
   states.problem("");
   states.clear();
+  enable(true);
 });
 on("error", ({ detail }) => {
   states.problem(detail.message);
@@ -265,6 +275,7 @@ function frame() {
 }
 
 commands.faster(0);
+enable(false);
 states.loading("");
 openLink();
 frame();

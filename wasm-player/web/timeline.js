@@ -170,13 +170,13 @@ export class Timeline {
     let from = lowerBound(times, this.#start - interval);
     for (; from < times.length && times[from] < this.#start + this.#span; from++) {
       const byte = activity[from];
-      const changed = byte >= 254 ? 0.16 : Math.sqrt((byte & 127) / 125);
+      const changed = Math.sqrt((byte & 127) / 127);
       const first = Math.max(0, Math.floor(this.#x(times[from])));
       const next = Math.min(times[from + 1] ?? Infinity, times[from] + interval * 1.5);
       const last = Math.min(columns.length - 1, Math.max(first, Math.ceil(this.#x(next)) - 1));
       for (let column = first; column <= last; column++) {
         columns[column] = Math.max(columns[column], changed);
-        idle[column] &= byte >= 254 ? byte === 254 : byte >> 7;
+        idle[column] &= byte >> 7;
       }
     }
     for (const isIdle of [1, 0]) {

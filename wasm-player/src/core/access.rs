@@ -213,9 +213,7 @@ impl Access {
         self.asking = true;
         let token = self.token.clone();
         Some(match &self.source {
-            Source::Document(url) => {
-                Ask { method: "GET", url: url.clone(), body: None, token }
-            }
+            Source::Document(url) => Ask { method: "GET", url: url.clone(), body: None, token },
             Source::Server(origin) => {
                 let body = serde_json::json!({ "stream": self.stream, "role": "view" });
                 let url = format!("{origin}/-/api/grant");
@@ -354,7 +352,10 @@ mod tests {
         assert_eq!(access.poll(NOW + 539_999), None);
         assert_eq!(access.wake_ms(), Some(NOW + 540_000));
         assert!(access.poll(NOW + 540_000).is_some());
-        assert!(access.grant(NOW + 599_999).is_some(), "the old one holds until the new one is here");
+        assert!(
+            access.grant(NOW + 599_999).is_some(),
+            "the old one holds until the new one is here"
+        );
         assert!(access.grant(NOW + 600_000).is_none());
     }
 

@@ -168,9 +168,8 @@ fn places(layout: &Layout) -> (Vec<(u32, u32)>, (u32, u32)) {
     let bottom = surfaces.iter().map(|s| i64::from(s.y) + i64::from(s.height)).max().unwrap_or(0);
     let (width, height) = (right - left, bottom - top);
     if width <= i64::from(MAX_EXTENT) && height <= i64::from(MAX_EXTENT) {
-        let place = |s: &SurfaceInfo| {
-            ((i64::from(s.x) - left) as u32, (i64::from(s.y) - top) as u32)
-        };
+        let place =
+            |s: &SurfaceInfo| ((i64::from(s.x) - left) as u32, (i64::from(s.y) - top) as u32);
         return (surfaces.iter().map(place).collect(), (width as u32, height as u32));
     }
     let mut x = 0;
@@ -291,7 +290,8 @@ mod tests {
     fn rectangles_cover_the_cells_and_nothing_else() {
         let grid = Grid::new(75, 60, TileSize::new(16).unwrap()).unwrap();
         for pattern in 0_u32..4096 {
-            let cells: Vec<usize> = (0..grid.cells()).filter(|c| pattern >> (c % 12) & 1 == 1).collect();
+            let cells: Vec<usize> =
+                (0..grid.cells()).filter(|c| pattern >> (c % 12) & 1 == 1).collect();
             let mut covered = vec![0; 75 * 60];
             for rect in rectangles(&grid, &cells) {
                 for y in rect.y..rect.y + rect.height {

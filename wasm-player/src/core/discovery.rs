@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use deskreel_format::time::{DAY_MS, hour_path};
 use deskreel_format::StreamName;
+use deskreel_format::time::{DAY_MS, hour_path};
 
 use super::timeline::Timeline;
 use super::transfers::{Job, Transfers, Urgency};
@@ -20,10 +20,18 @@ const LONG_LOOK_BACK_MS: u64 = 2 * 3_600_000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Phase {
-    Dates { found: BTreeSet<String> },
-    Hours { dates: BTreeSet<String>, hours: BTreeSet<String> },
+    Dates {
+        found: BTreeSet<String>,
+    },
+    Hours {
+        dates: BTreeSet<String>,
+        hours: BTreeSet<String>,
+    },
     /// The newest hour, which places the window.
-    Newest { hour: String, hours: BTreeSet<String> },
+    Newest {
+        hour: String,
+        hours: BTreeSet<String>,
+    },
     Known,
 }
 

@@ -79,7 +79,8 @@ mod tests {
     #[test]
     fn statuses_are_told_apart() {
         let expired = b"<?xml version=\"1.0\"?><Error><Code>ExpiredToken</Code></Error>";
-        let over = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>";
+        let over =
+            b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>";
         let denied = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
         for (status, body, verdict) in [
             (200, &b""[..], Verdict::Good),

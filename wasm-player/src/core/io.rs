@@ -198,7 +198,9 @@ pub enum PlayerError {
         effect: &'static str,
     },
     /// The pixels shown are not those that were captured.
-    #[error("the picture of surface {surface} at {time_ms} differs from what was captured; {object} lists its tiles")]
+    #[error(
+        "the picture of surface {surface} at {time_ms} differs from what was captured; {object} lists its tiles"
+    )]
     Mismatch {
         /// Key of the segment whose manifest made the picture.
         object: String,

@@ -17,13 +17,7 @@ pub const RATES: std::ops::RangeInclusive<f64> = 0.1..=3600.0;
 impl Playback {
     /// Paused at a position.
     pub fn new(position_ms: u64) -> Self {
-        Self {
-            anchor_ms: position_ms,
-            anchor_now_ms: 0,
-            rate: 1.0,
-            playing: false,
-            stalled: false,
-        }
+        Self { anchor_ms: position_ms, anchor_now_ms: 0, rate: 1.0, playing: false, stalled: false }
     }
 
     /// The position now, UTC milliseconds.

@@ -107,9 +107,12 @@ pub struct Player {
 struct Told {
     status: Option<Status>,
     version: u64,
-    /// Version of the timeline for which `after_gaps` holds.
-    gaps_version: u64,
-    after_gaps: Vec<SegmentId>,
+    /// Segments whose moments are to be known before metadata count as loaded.
+    batches: Option<Vec<SegmentId>>,
+    /// Manifests worth reading when there is nothing better to do, and for which version of the
+    /// timeline that holds.
+    around: Vec<SegmentId>,
+    around_version: u64,
     progress_ms: u64,
     time_ms: u64,
     wake_ms: Option<u64>,
@@ -117,6 +120,10 @@ struct Told {
 
 /// How often [`Event::Progress`] and, while playing, [`Event::TimeUpdate`] come at most.
 const TELL_EVERY_MS: u64 = 250;
+/// Manifests of several moments that are read while the stream is opened, and after gaps.
+const MOST_BATCHES: usize = 64;
+/// How far from the screenshot shown such manifests are read later on.
+const AROUND_MS: u64 = 1_800_000;
 /// The shortest time for which a screenshot is shown while playing.
 const FRAME_MS: u64 = 50;
 
@@ -254,32 +261,55 @@ impl Player {
         self.schedule(now_ms, play_wake_ms);
     }
 
-    /// The newest manifest lists the moments before it; what stands after a gap tells why.
+    /// The newest manifest lists the moments before it, what stands after a gap tells why, and
+    /// segments of several moments are read for their times.
     fn want_metadata(&mut self) {
         let Some(newest) = self.timeline.newest() else { return };
+        if self.timeline.is_unread(newest) && !self.loaded {
+            self.want_manifests(vec![newest], Urgency::Timeline);
+            return;
+        }
+        if !self.discovery.is_complete() {
+            return;
+        }
         if !self.loaded {
-            if self.timeline.is_unread(newest) {
-                let size = self.timeline.size(newest);
-                self.transfers.want_manifest(newest, size, Urgency::Timeline);
-            } else if self.discovery.is_complete() {
-                self.loaded = true;
+            let batches = self.told.batches.get_or_insert_with(|| {
+                let most = if self.config.ahead == 0 { 0 } else { MOST_BATCHES };
+                self.timeline.batches().into_iter().take(most).collect()
+            });
+            let mut unread = batches.clone();
+            unread.retain(|id| self.timeline.is_unread(*id));
+            self.loaded = unread.is_empty();
+            self.want_manifests(unread, Urgency::Timeline);
+            if self.loaded {
                 self.tell(Event::LoadedMetadata);
             }
-            return;
+        } else if self.config.ahead > 0 {
+            self.look_around();
         }
-        if self.config.ahead == 0 {
-            return;
-        }
-        if self.told.gaps_version != self.timeline.version() {
-            self.told.gaps_version = self.timeline.version();
+    }
+
+    fn look_around(&mut self) {
+        if self.told.around_version != self.timeline.version() {
+            self.told.around_version = self.timeline.version();
             let gaps = self.gaps();
-            let after = gaps.iter().rev().filter(|gap| gap.kind.is_none());
-            let after = after.filter_map(|gap| self.timeline.segment_from(gap.to_ms));
-            self.told.after_gaps =
-                after.filter(|id| self.timeline.is_unread(*id)).take(32).collect();
+            let unnamed = gaps.iter().rev().filter(|gap| gap.kind.is_none());
+            let after = unnamed.filter_map(|gap| self.timeline.segment_from(gap.to_ms));
+            let mut around: Vec<SegmentId> =
+                after.filter(|id| self.timeline.is_unread(*id)).take(MOST_BATCHES).collect();
+            let here_ms = self.shown.map_or(0, |(shown, _)| shown.time_ms);
+            let mut batches = self.timeline.batches();
+            batches.retain(|id| id.first_ms.abs_diff(here_ms) < AROUND_MS);
+            around.extend(batches);
+            self.told.around = around;
         }
-        for id in &self.told.after_gaps {
-            self.transfers.want_manifest(*id, self.timeline.size(*id), Urgency::Someday);
+        let around = self.told.around.clone();
+        self.want_manifests(around, Urgency::Someday);
+    }
+
+    fn want_manifests(&mut self, segments: Vec<SegmentId>, urgency: Urgency) {
+        for id in segments {
+            self.transfers.want_manifest(id, self.timeline.size(id), urgency);
         }
     }
 

@@ -45,8 +45,25 @@ pub struct Mark {
     pub time_ms: u64,
     /// Share of the screen that changed, 0 to 127, where it is known.
     pub changed: Option<u8>,
+    /// Bytes stored for it, about, where a listing told.
+    pub bytes: Option<u64>,
     /// Nobody touched mouse or keyboard.
     pub idle: bool,
+}
+
+impl Mark {
+    /// How much happened, 0 to 127: the share of the screen that changed, or what the bytes stored
+    /// tell of it.
+    pub fn activity(&self) -> u8 {
+        // A manifest alone takes about the first, a screen full of news about the second.
+        const QUIET_BYTES: f64 = 1_500.0;
+        const BUSY_BYTES: f64 = 400_000.0;
+        let estimate = |bytes: u64| {
+            let share = (bytes as f64 / QUIET_BYTES).ln() / (BUSY_BYTES / QUIET_BYTES).ln();
+            (share.clamp(0.05, 1.0).powi(2) * 127.0) as u8
+        };
+        self.changed.or(self.bytes.map(estimate)).unwrap_or(3).min(127)
+    }
 }
 
 /// A stretch without screenshots.
@@ -331,14 +348,39 @@ impl Timeline {
     /// Every moment known from `start_ms` on, ascending: exactly those of manifests read and of
     /// summaries, and the first of every segment that was only listed.
     pub fn marks(&self, start_ms: u64) -> Vec<Mark> {
-        let mut times: BTreeMap<u64, (Option<u8>, bool)> = self.summaries.clone();
+        let mut marks: BTreeMap<u64, Mark> = BTreeMap::new();
+        for (&time_ms, &(changed, idle)) in &self.summaries {
+            marks.insert(time_ms, Mark { time_ms, changed, bytes: None, idle });
+        }
         for (id, segment) in &self.segments {
-            if *segment == Segment::Listed {
-                times.entry(id.first_ms).or_default();
+            let count = match segment {
+                Segment::Listed => 1,
+                Segment::Read(times) => times.len() as u64,
+                Segment::Unreadable => 0,
+            };
+            let time_ms = id.first_ms;
+            let bytes = self.size(*id).zip(std::num::NonZero::new(count)).map(|(b, n)| b / n);
+            if bytes.is_some() {
+                let listed = Mark { time_ms, changed: None, bytes, idle: false };
+                marks.entry(time_ms).or_insert(listed).bytes = bytes;
             }
         }
-        let times = times.range(start_ms..);
-        times.map(|(&time_ms, &(changed, idle))| Mark { time_ms, changed, idle }).collect()
+        marks.split_off(&start_ms).into_values().collect()
+    }
+
+    /// Segments whose manifests were not read and that probably hold several moments, because the
+    /// next one is long in coming; the newest first.
+    pub fn batches(&self) -> Vec<SegmentId> {
+        let mut next_ms = u64::MAX;
+        let mut batches = Vec::new();
+        for (id, segment) in self.segments.iter().rev() {
+            let is_long = next_ms - id.first_ms > self.longest_step_ms();
+            if *segment == Segment::Listed && is_long {
+                batches.push(*id);
+            }
+            next_ms = id.first_ms;
+        }
+        batches
     }
 
     /// The holes between `marks` (as [`Self::marks`] gives them) that are longer than two and a half
@@ -407,9 +449,7 @@ mod tests {
 
     fn found(lookup: &Lookup) -> Option<(u64, u32, usize)> {
         match lookup {
-            Lookup::Found(key) => {
-                Some(((key.time_ms - T) / 1000, key.segment.writer, key.index))
-            }
+            Lookup::Found(key) => Some(((key.time_ms - T) / 1000, key.segment.writer, key.index)),
             _ => None,
         }
     }
@@ -493,6 +533,21 @@ mod tests {
         let gaps = timeline.gaps(&timeline.marks(0));
         let (from_ms, to_ms) = (T + 120_000, T + 180_000);
         assert_eq!(gaps, [Gap { from_ms, to_ms, kind: None }]);
+    }
+
+    #[test]
+    fn activity_is_what_changed_or_what_was_stored() {
+        let mark = |changed, bytes| Mark { time_ms: 0, changed, bytes, idle: false }.activity();
+        assert_eq!(mark(Some(9), Some(400_000)), 9);
+        assert_eq!(mark(Some(255), None), 127);
+        let stored = [0, 1_000, 20_000, 100_000, 400_000, u64::MAX].map(|b| mark(None, Some(b)));
+        assert!(stored.is_sorted() && stored[3] > 40 && stored[5] == 127, "{stored:?}");
+    }
+
+    #[test]
+    fn segments_that_hold_several_moments_are_told_from_those_that_hold_one() {
+        let timeline = timeline(&[(0, 1, None), (60, 1, None), (120, 1, None), (130, 1, None)]);
+        assert_eq!(timeline.batches(), [id(130, 1), id(60, 1), id(0, 1)]);
     }
 
     #[test]

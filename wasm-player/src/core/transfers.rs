@@ -114,7 +114,8 @@ impl Transfers {
 
     /// Wants a segment's manifest; its listed size decides how much is read.
     pub fn want_manifest(&mut self, id: SegmentId, size: Option<u64>, urgency: Urgency) {
-        let known = self.all.values_mut().find(|t| matches!(&t.job, Job::Manifest(i, _) if *i == id));
+        let known =
+            self.all.values_mut().find(|t| matches!(&t.job, Job::Manifest(i, _) if *i == id));
         if let Some(transfer) = known {
             transfer.want(urgency);
         } else {
@@ -131,7 +132,8 @@ impl Transfers {
     ) {
         let mut missing = Vec::new();
         for pack in packs {
-            let carries = |t: &&mut Transfer| matches!(&t.job, Job::Packs(s) if s.packs.contains(&pack));
+            let carries =
+                |t: &&mut Transfer| matches!(&t.job, Job::Packs(s) if s.packs.contains(&pack));
             match self.all.values_mut().find(carries) {
                 Some(transfer) => transfer.want(urgency),
                 None => missing.push(pack),
@@ -271,11 +273,7 @@ impl Transfer {
     }
 }
 
-fn query(
-    job: &Job,
-    page: Option<&str>,
-    stream: &StreamName,
-) -> Vec<(&'static str, String)> {
+fn query(job: &Job, page: Option<&str>, stream: &StreamName) -> Vec<(&'static str, String)> {
     let root = stream.segments_prefix();
     let (prefix, by_folder) = match job {
         Job::Hours(date) => (format!("{root}{date}/"), true),

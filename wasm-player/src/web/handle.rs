@@ -189,17 +189,11 @@ impl PlayerHandle {
         marks.iter().map(|mark| mark.time_ms as f64).collect()
     }
 
-    /// For each of [`Self::moments`], the share of the screen that changed (0 to 127; 255 unknown),
-    /// plus 128 where nobody was there: a byte each, unknown and idle as 254.
+    /// For each of [`Self::moments`], the share of the screen that changed, 0 to 127, plus 128 where
+    /// nobody was there. Where only the bytes stored are known, they tell it roughly.
     pub fn activity(&self) -> Vec<u8> {
         let marks = self.shell.player.borrow().marks();
-        marks
-            .iter()
-            .map(|mark| match (mark.changed, mark.idle) {
-                (Some(changed), idle) => changed.min(125) | u8::from(idle) << 7,
-                (None, idle) => 255 - u8::from(idle),
-            })
-            .collect()
+        marks.iter().map(|mark| mark.activity() | u8::from(mark.idle) << 7).collect()
     }
 
     /// The stretches without screenshots: objects of `from`, `to` and `kind`.
@@ -250,6 +244,7 @@ fn gap(gap: &Gap) -> JsValue {
         AbsenceKind::NotRunning => "not running",
     });
     let (from, to) = (gap.from_ms as f64, gap.to_ms as f64);
-    let gap: Object = object(&[("from", from.into()), ("to", to.into()), ("kind", kind.into())]).into();
+    let gap: Object =
+        object(&[("from", from.into()), ("to", to.into()), ("kind", kind.into())]).into();
     gap.into()
 }

@@ -45,7 +45,8 @@ impl Bucket {
         for (key, bytes) in &self.objects {
             let passed = key.as_str() <= after || (after.ends_with('/') && key.starts_with(after));
             let Some(rest) = key.strip_prefix(prefix).filter(|_| !passed) else { continue };
-            let split = value("delimiter").and_then(|d| rest.find(d)).map(|at| prefix.len() + at + 1);
+            let split =
+                value("delimiter").and_then(|d| rest.find(d)).map(|at| prefix.len() + at + 1);
             if split.is_some_and(|end| key[..end] == folder) {
                 continue;
             }

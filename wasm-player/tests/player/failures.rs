@@ -27,7 +27,12 @@ fn a_missing_pack_leaves_a_marked_hole_and_its_name() {
     let mut driver = Driver::opened(bucket.clone(), config());
     assert_eq!(driver.shown(), Some((shots[19].time_ms, false)));
     assert!(has_hatch(&driver));
-    assert!(driver.errors().iter().any(|e| matches!(e, PlayerError::Missing { object, .. } if *object == keys[0])));
+    assert!(
+        driver
+            .errors()
+            .iter()
+            .any(|e| matches!(e, PlayerError::Missing { object, .. } if *object == keys[0]))
+    );
     // What is there is right.
     let right = driver.canvas[0].2.chunks_exact(4).zip(shots[19].pictures[0].rgb().chunks_exact(3));
     assert!(right.filter(|(a, b)| a[..3] == **b).count() > 1000);
@@ -48,7 +53,9 @@ fn a_corrupt_pack_is_asked_for_once_more_and_then_is_a_hole() {
     assert_eq!(driver.shown(), Some((shots[5].time_ms, false)));
     assert!(has_hatch(&driver));
     let named = driver.errors().into_iter().any(|error| match error {
-        PlayerError::Corrupt { object, reason, .. } => *object == keys[5] && reason.contains("checksum"),
+        PlayerError::Corrupt { object, reason, .. } => {
+            *object == keys[5] && reason.contains("checksum")
+        }
         _ => false,
     });
     assert!(named, "{:?}", driver.errors());

@@ -79,8 +79,7 @@ fn playing_waits_for_bytes_and_goes_on_from_there() {
 #[test]
 fn gaps_are_leapt_over_and_named() {
     let times = [0, 10, 20, 3_000, 3_010];
-    let shots: Vec<Shot> =
-        times.iter().map(|s| shot(T0 + s * 1000, &SIZE, *s / 10)).collect();
+    let shots: Vec<Shot> = times.iter().map(|s| shot(T0 + s * 1000, &SIZE, *s / 10)).collect();
     let mut bucket = Bucket::new();
     let mut writer = Writer::new(1, 16);
     record(&mut bucket, &mut writer, &shots[..3], 1);
@@ -127,7 +126,10 @@ fn playing_fetches_ahead_in_its_direction() {
     driver.input(Input::Play);
     driver.settle();
     let buffered = driver.player.buffered();
-    let (_, end_ms) = *buffered.iter().find(|(from, to)| (*from..*to).contains(&(T0 + 15 * INTERVAL_MS))).unwrap();
+    let (_, end_ms) = *buffered
+        .iter()
+        .find(|(from, to)| (*from..*to).contains(&(T0 + 15 * INTERVAL_MS)))
+        .unwrap();
     assert!(end_ms >= T0 + 19 * INTERVAL_MS, "four ahead: {buffered:?}");
     driver.pass(2 * INTERVAL_MS);
     assert!(!driver.events.contains(&Event::Waiting));

@@ -114,7 +114,10 @@ impl Writer {
                     let width = picture.width() as usize;
                     let hash = TileHash::of_cell(&key, &grid, picture.rgb(), width, cell);
                     hashes.push(hash);
-                    if self.seen.contains_key(&hash) || slots.contains_key(&hash) || fresh.contains(&hash) {
+                    if self.seen.contains_key(&hash)
+                        || slots.contains_key(&hash)
+                        || fresh.contains(&hash)
+                    {
                         continue;
                     }
                     let mut tile = vec![0; self.tile.tile_bytes()];
@@ -147,9 +150,9 @@ impl Writer {
                 })
                 .collect();
             let changes = cells.iter().enumerate().filter_map(|(cell, to)| {
-                let same = before.as_ref().is_some_and(|(layout, cells)| {
-                    *layout == layout_index && cells[cell] == *to
-                });
+                let same = before
+                    .as_ref()
+                    .is_some_and(|(layout, cells)| *layout == layout_index && cells[cell] == *to);
                 (!same).then_some(CellChange { cell: cell as u32, to: *to })
             });
             let moment = Moment {

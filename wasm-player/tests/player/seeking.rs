@@ -160,11 +160,16 @@ fn steps_go_screenshot_by_screenshot_and_stop_at_the_ends() {
 #[test]
 fn screens_of_any_size_and_number_and_changes_between_them() {
     let mut bucket = Bucket::new();
-    let layouts: [&[(u32, u32)]; 6] =
-        [&[(1, 1)], &[(200, 120)], &[(200, 120), (90, 160)], &[(33, 17)], &[(1, 1), (7, 300)], &[(200, 120)]];
-    let shots: Vec<Shot> = (0..18)
-        .map(|i| shot(T0 + i * INTERVAL_MS, layouts[i as usize / 3], i))
-        .collect();
+    let layouts: [&[(u32, u32)]; 6] = [
+        &[(1, 1)],
+        &[(200, 120)],
+        &[(200, 120), (90, 160)],
+        &[(33, 17)],
+        &[(1, 1), (7, 300)],
+        &[(200, 120)],
+    ];
+    let shots: Vec<Shot> =
+        (0..18).map(|i| shot(T0 + i * INTERVAL_MS, layouts[i as usize / 3], i)).collect();
     record(&mut bucket, &mut Writer::new(1, 16), &shots, 4);
     let mut driver = Driver::opened(bucket, config());
     for number in numbers().take(100) {

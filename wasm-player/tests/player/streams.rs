@@ -1,6 +1,7 @@
 //! Streams as they come: empty, old, long, by several writers, growing.
 
 use deskreel_format::time::{DAY_MS, HOUR_MS};
+use deskreel_player::core::player::Config;
 use deskreel_player::core::{Event, Input, Status};
 
 use crate::bucket::Bucket;
@@ -70,7 +71,8 @@ fn a_whole_day_is_listed_by_pages_and_loads_with_few_requests() {
     let mut bucket = Bucket::new();
     bucket.page = 100;
     let mut writer = Writer::new(1, 16);
-    let shots: Vec<Shot> = (0..8_640).map(|i| shot(T0 + i * INTERVAL_MS, &[(16, 16)], i / 500)).collect();
+    let shots: Vec<Shot> =
+        (0..8_640).map(|i| shot(T0 + i * INTERVAL_MS, &[(16, 16)], i / 500)).collect();
     for shot in &shots {
         writer.tail.clear();
         writer.store(&mut bucket, std::slice::from_ref(shot));
@@ -92,7 +94,8 @@ fn a_whole_day_is_listed_by_pages_and_loads_with_few_requests() {
 fn segments_of_several_writers_are_one_stream() {
     let mut bucket = Bucket::new();
     let all = shots(40, &SIZE);
-    let (a, b): (Vec<Shot>, Vec<Shot>) = all.iter().cloned().partition(|s| s.time_ms / 20_000 % 2 == 0);
+    let (a, b): (Vec<Shot>, Vec<Shot>) =
+        all.iter().cloned().partition(|s| s.time_ms / 20_000 % 2 == 0);
     record(&mut bucket, &mut Writer::new(1, 16), &a, 6);
     record(&mut bucket, &mut Writer::new(2, 16), &b, 4);
     let mut driver = Driver::opened(bucket, config());
@@ -119,6 +122,24 @@ fn what_is_not_a_segment_is_passed_over() {
     bucket.put("segments/desk/junk/x", vec![1]);
     let driver = Driver::opened(bucket, config());
     driver.assert_shows(&shots[2]);
+}
+
+#[test]
+fn a_batched_recording_is_known_moment_by_moment_when_it_has_loaded() {
+    let mut bucket = Bucket::new();
+    let shots = shots(60, &SIZE);
+    let mut writer = Writer::new(1, 16);
+    for batch in shots.chunks(6) {
+        writer.tail.clear();
+        writer.store(&mut bucket, batch);
+    }
+    let mut driver = Driver::new(bucket, Config { ahead: 8, ..config() });
+    driver.input(Input::Tick);
+    while !driver.events.contains(&Event::LoadedMetadata) {
+        assert!(driver.answer_one());
+    }
+    let times: Vec<u64> = driver.player.marks().iter().map(|mark| mark.time_ms).collect();
+    assert_eq!(times, shots.iter().map(|shot| shot.time_ms).collect::<Vec<_>>());
 }
 
 #[test]

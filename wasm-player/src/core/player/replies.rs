@@ -78,8 +78,7 @@ impl Player {
         let listing = match listing::parse(body) {
             Ok(listing) => listing,
             Err(error) => {
-                let (object, reason) =
-                    (self.config.stream.segments_prefix(), error.to_string());
+                let (object, reason) = (self.config.stream.segments_prefix(), error.to_string());
                 self.tell(Event::Error(PlayerError::Listing { object, reason }));
                 self.transfers.retry(now_ms, transfer);
                 return;
@@ -134,9 +133,10 @@ impl Player {
                     wanted => byte == wanted,
                 })
         };
-        let names = listing.prefixes.iter().filter_map(|prefix| {
-            prefix.strip_prefix(root.as_str())?.strip_suffix('/')
-        });
+        let names = listing
+            .prefixes
+            .iter()
+            .filter_map(|prefix| prefix.strip_prefix(root.as_str())?.strip_suffix('/'));
         names.filter(fits).map(str::to_owned).collect()
     }
 
@@ -204,7 +204,8 @@ impl Player {
             // What is damaged or incomplete is fetched by itself when it is needed.
             if let Some(bytes) = bytes.get(from..to)
                 && !self.packs.contains(&pack.into())
-                && let Ok(decoded) = Pack::decode_at(pack, sheet.manifest.tile, bytes, &self.config.limits)
+                && let Ok(decoded) =
+                    Pack::decode_at(pack, sheet.manifest.tile, bytes, &self.config.limits)
             {
                 self.keep(pack, decoded);
             }

@@ -119,11 +119,7 @@ impl Player {
 
     fn want_missing(&mut self, missing: Lookup, urgency: Urgency) {
         match missing {
-            Lookup::Unread(segments) => {
-                for id in segments {
-                    self.transfers.want_manifest(id, self.timeline.size(id), urgency);
-                }
-            }
+            Lookup::Unread(segments) => self.want_manifests(segments, urgency),
             Lookup::Unlisted(hour) => self.transfers.want_list(Job::Hour(hour), urgency),
             Lookup::Found(_) | Lookup::Nothing => {}
         }
@@ -192,6 +188,8 @@ impl Player {
             self.outputs.push_back(Output::Draw { surface, rects });
         }
         self.shown = Some((key, frame.exact));
+        // What is around it is to be looked at anew.
+        self.told.around_version = u64::MAX;
         self.tell(Event::Shown { time_ms: key.time_ms, exact: frame.exact });
         for failure in failures {
             self.tell(Event::Error(failure));
