@@ -67,9 +67,17 @@ impl Product {
     /// # Errors
     /// When a program is missing or the server does not come up.
     pub fn start() -> Result<Self> {
+        Self::start_on("127.0.0.1:0")
+    }
+
+    /// Starts the server on an address with empty data.
+    ///
+    /// # Errors
+    /// When a program is missing or the server does not come up.
+    pub fn start_on(listen: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let mut product = Self { folder, server: None, origin: String::new() };
-        product.start_server("127.0.0.1:0")?;
+        product.start_server(listen)?;
         Ok(product)
     }
 

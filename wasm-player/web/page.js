@@ -57,43 +57,53 @@ addEventListener("hashchange", openLink);
 // --- streams ---
 
 function open(stream) {
-  if (![...streams.options].some((option) => option.value === stream)) {
-    streams.add(new Option(stream, stream));
-  }
-  streams.value = stream;
-  streams.disabled = streams.length < 2;
-  streams.closest("label").hidden = false;
-  enable(false);
+  choose(stream);
   document.title = `${stream} – Deskreel`;
   states.problem("");
   states.loading(stream);
+  enable(false);
   player.src = server;
   player.stream = stream;
 }
 
+/** Shows `names` and `chosen` in the chooser. */
+function choose(chosen, names = [...streams.options].map((option) => option.value)) {
+  const all = names.includes(chosen) ? names : [chosen, ...names];
+  streams.replaceChildren(...all.map((name) => new Option(name, name)));
+  streams.value = chosen;
+  streams.disabled = all.length < 2;
+  streams.closest("label").hidden = false;
+}
+
+/** Lists the streams; opens one, unless the link has named one already. */
 async function findStreams() {
   const headers = player.token ? { authorization: `Bearer ${player.token}` } : {};
+  // Once a stream is open, its own state is what counts.
+  const isOpen = () => player.stream !== "";
   let response;
   try {
     response = await fetch(`${server}/-/api/streams`, { headers });
   } catch {
-    states.offline(true, false, findStreams);
+    if (!isOpen()) {
+      states.offline(true, false, findStreams);
+    }
     setTimeout(findStreams, 4000);
-    return;
-  }
-  if (response.status === 401) {
-    states.locked();
     return;
   }
   if (!response.ok) {
     const failure = await response.json().catch(() => ({}));
-    states.denied(failure.error ?? `The server answers with status ${response.status}.`, findStreams);
+    const reason = failure.error ?? `The server answers with status ${response.status}.`;
+    if (!isOpen()) {
+      response.status === 401 ? states.locked() : states.denied(reason, findStreams);
+    }
     return;
   }
   const names = await response.json();
-  streams.replaceChildren(...names.map((name) => new Option(name, name)));
-  const wanted = readLink().get("stream") ?? query.get("stream") ?? names[0];
-  if (wanted) {
+  if (isOpen()) {
+    choose(player.stream, names);
+  } else if (names.length > 0) {
+    const wanted = query.get("stream") ?? names[0];
+    choose(wanted, names);
     open(wanted);
   } else {
     states.noStreams();
@@ -110,9 +120,8 @@ states.onunlock = (token) => {
   player.token = token;
   if (player.stream) {
     player.renew(token);
-  } else {
-    findStreams();
   }
+  findStreams();
 };
 
 // --- what is shown ---
@@ -173,11 +182,13 @@ on("seeking waiting", () => showWaiting(true));
 on("seeked playing pause ended", () => showWaiting(false));
 on("status", ({ detail: { status, reason } }) => {
   const again = () => player.renew();
-  const hasPicture = player.readyState >= 2;
+  const hasPicture = !Number.isNaN(player.shownTime);
   states.offline(status === "offline", hasPicture, again);
   switch (status) {
     case "loading":
       return states.loading(player.stream);
+    case "offline":
+      return hasPicture && states.clear();
     case "ready":
       return states.clear();
     case "empty":
@@ -279,8 +290,8 @@ enable(false);
 states.loading("");
 openLink();
 frame();
-if (server.split("?")[0].endsWith(".json")) {
-  open(readLink().get("stream") ?? query.get("stream") ?? "");
-} else if (!player.stream) {
+if (!server.split("?")[0].endsWith(".json")) {
   findStreams();
+} else if (!player.stream) {
+  open(query.get("stream") ?? "");
 }

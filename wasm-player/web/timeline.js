@@ -24,6 +24,7 @@ export class Timeline {
   #pointer = null;
   #wanted = null;
   #drawn = "";
+  #spokenAt = 0;
 
   /** Called with the length shown (ms) when the wheel or a key changes it. */
   onzoom = () => {};
@@ -91,6 +92,15 @@ export class Timeline {
     }
     this.#head.hidden = false;
     this.#head.style.transform = `translateX(${this.#x(now)}px)`;
+    this.#speak(start, end, now);
+  }
+
+  /** Tells assistive technology; while playing, not more often than one can listen. */
+  #speak(start, end, now) {
+    if (!this.#player.paused && performance.now() - this.#spokenAt < 2000) {
+      return;
+    }
+    this.#spokenAt = performance.now();
     this.#root.setAttribute("aria-valuemin", Math.round(start / 1000));
     this.#root.setAttribute("aria-valuemax", Math.round(end / 1000));
     this.#root.setAttribute("aria-valuenow", Math.round(now / 1000));

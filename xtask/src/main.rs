@@ -1,5 +1,6 @@
 //! `cargo xtask <command>`: the one command people type to build, check and run Deskreel.
 
+mod demo;
 mod dist;
 mod minio;
 mod process;
@@ -26,6 +27,8 @@ struct Cli {
 enum Command {
     /// Install what building and testing need and this machine lacks
     Setup(setup::Args),
+    /// Record a desktop and play it: the whole product in one command
+    Demo(demo::Args),
     /// Build the player for the browser into dist/player
     Wasm(wasm::Args),
     /// Build everything for release into dist
@@ -57,6 +60,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     let repo = Repo::find()?;
     match command {
         Command::Setup(args) => setup::run(&args)?,
+        Command::Demo(args) => return demo::run(&repo, &args),
         Command::Wasm(args) => wasm::run(&repo, &args)?,
         Command::Dist(args) => dist::run(&repo, &args)?,
         Command::Tidy(args) => tidy::run(&repo, &args)?,

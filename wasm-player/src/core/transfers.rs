@@ -9,7 +9,6 @@ use deskreel_format::{PackRef, SegmentId, StreamName, TileSize};
 
 use super::io::{Output, TransferId};
 use super::plan::{self, Span};
-use super::sheet::PackKey;
 
 /// How urgent a request is; the least is served first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,16 +86,6 @@ impl Transfers {
     /// No answer came to several requests in a row.
     pub fn is_unreachable(&self) -> bool {
         self.silence > 1
-    }
-
-    /// Requests under way or waiting.
-    pub fn len(&self) -> usize {
-        self.all.len()
-    }
-
-    /// No requests.
-    pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
     }
 
     /// From here on, what is not wanted again is not wanted.
@@ -246,14 +235,6 @@ impl Transfers {
             _ => None,
         });
         pauses.min()
-    }
-
-    /// Whether this pack is on its way.
-    pub fn carries(&self, key: PackKey) -> bool {
-        self.all.values().any(|transfer| match &transfer.job {
-            Job::Packs(span) => span.packs.iter().any(|pack| PackKey::from(pack) == key),
-            _ => false,
-        })
     }
 }
 

@@ -215,3 +215,15 @@ fn a_store_that_refuses_to_list_is_told() {
     driver.input(Input::Reply { id: request.id(), status: 403, body: Vec::new() });
     assert!(matches!(driver.player.status(), Status::Denied { .. }));
 }
+
+#[test]
+fn a_listing_that_is_none_is_told_and_asked_for_again() {
+    let (bucket, shots, _) = recorded();
+    let mut driver = Driver::new(bucket, config());
+    driver.input(Input::Tick);
+    let request = driver.pending.pop_front().unwrap();
+    driver.input(Input::Reply { id: request.id(), status: 200, body: b"<html>".to_vec() });
+    assert_eq!(driver.errors()[0].code(), "listing");
+    driver.pass(1_000);
+    driver.assert_shows(&shots[19]);
+}

@@ -123,6 +123,20 @@ fn late_replies_never_change_the_time_shown() {
 }
 
 #[test]
+fn what_is_no_longer_wanted_makes_room_for_what_is() {
+    let (bucket, shots) = recorded(30, 1);
+    let mut driver = Driver::opened(bucket, Config { parallel: 1, ..config() });
+    driver.input(Input::Seek { time_ms: T0 });
+    let stale = driver.pending[0].clone();
+    driver.input(Input::Seek { time_ms: T0 + 10 * INTERVAL_MS });
+    assert_eq!(driver.pending.len(), 1, "the first request was cancelled");
+    assert_ne!(driver.pending[0].id(), stale.id());
+    driver.answer(&stale);
+    driver.settle();
+    driver.assert_shows(&shots[10]);
+}
+
+#[test]
 fn a_moment_is_drawn_whole_or_not_at_all() {
     let (bucket, shots) = recorded(30, 1);
     let mut driver = Driver::opened(bucket, config());
