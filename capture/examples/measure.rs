@@ -20,6 +20,7 @@ fn main() {
         .expect("a folder")
         .map(|entry| entry.expect("an entry").path())
         .collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "png"));
     files.sort();
     files.truncate(number(8, 1e9) as usize);
     let budget = match number(3, 0.0) as usize {

@@ -81,6 +81,7 @@ impl ConfigFile {
                 region: text("region")?,
                 access_key_id: text("access_key_id")?,
                 secret_access_key: text("secret_access_key")?,
+                timeout_ms: text("store_timeout")?.map(|t| parse_duration(&t)).transpose()?,
             },
             stream: text("stream")?,
             interval: text("interval")?,
@@ -89,12 +90,13 @@ impl ConfigFile {
     }
 }
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "store",
     "endpoint",
     "region",
     "access_key_id",
     "secret_access_key",
+    "store_timeout",
     "stream",
     "interval",
     "domain_key",

@@ -28,6 +28,8 @@ pub struct StoreOptions {
     /// Secret of the access key; better given by the environment.
     #[serde(skip_serializing)]
     pub secret_access_key: Option<String>,
+    /// Longest silence of the store before a request is tried again, milliseconds.
+    pub timeout_ms: Option<u32>,
 }
 
 /// What may be done with the store.
@@ -103,16 +105,34 @@ impl StoreOptions {
                     session_token: None,
                 };
             }
+            be_patient(&mut config, self.timeout());
             return Ok(Arc::new(S3Store::connect(&config).await?));
         }
         if address.starts_with("http://") || address.starts_with("https://") {
-            let door = Door { origin: address.to_owned(), stream: stream.clone(), role };
+            let (origin, stream, timeout) = (address.to_owned(), stream.clone(), self.timeout());
+            let door = Door { origin, stream, role, timeout };
             let store = RwLock::new(door.enter().await?);
             return Ok(Arc::new(GrantedStore { door, store }));
         }
         Err(LocationError::Address { address: address.to_owned() })
     }
+
+    fn timeout(&self) -> Option<Duration> {
+        self.timeout_ms.map(|ms| Duration::from_millis(ms.into()))
+    }
 }
+
+/// Waits so long for a silent store, in place of the defaults.
+fn be_patient(config: &mut S3Config, timeout: Option<Duration>) {
+    let Some(timeout) = timeout else { return };
+    config.read_timeout = timeout;
+    config.connect_timeout = config.connect_timeout.min(timeout);
+    // Every attempt may take its time, and the pauses between them too.
+    config.operation_timeout = config.operation_timeout.max(timeout * (config.attempts + 1));
+}
+
+/// Requests for access sent at most, the first included.
+const DOOR_ATTEMPTS: u32 = 3;
 
 /// A server that grants access.
 #[derive(Debug, Clone)]
@@ -120,6 +140,14 @@ struct Door {
     origin: String,
     stream: StreamName,
     role: Role,
+    timeout: Option<Duration>,
+}
+
+/// A request for access that got none.
+struct Setback {
+    error: LocationError,
+    /// The next request may well be answered.
+    passing: bool,
 }
 
 #[derive(Deserialize)]
@@ -135,41 +163,48 @@ struct Grant {
 
 impl Door {
     async fn enter(&self) -> Result<S3Store, LocationError> {
-        let origin = self.origin.clone();
-        let unreachable = |error: reqwest::Error| {
-            // reqwest's own text names only the request; the cause stands in its sources.
-            let mut reason = error.to_string();
-            let mut source = std::error::Error::source(&error);
-            while let Some(inner) = source {
-                reason = inner.to_string();
-                source = inner.source();
+        let mut pause = Duration::from_millis(200);
+        for _ in 1..DOOR_ATTEMPTS {
+            match self.ask().await {
+                Ok(grant) => return self.store(grant).await,
+                Err(setback) if setback.passing => tokio::time::sleep(pause).await,
+                Err(setback) => return Err(setback.error),
             }
-            LocationError::Unreachable { origin: origin.clone(), reason }
-        };
+            pause *= 4;
+        }
+        let grant = self.ask().await.map_err(|setback| setback.error)?;
+        self.store(grant).await
+    }
+
+    /// Asks once.
+    async fn ask(&self) -> Result<Grant, Setback> {
         let client = reqwest::Client::builder()
             .no_proxy()
-            .timeout(Duration::from_secs(20))
+            .timeout(self.timeout.unwrap_or(Duration::from_secs(20)))
             .build()
-            .map_err(unreachable)?;
+            .map_err(|error| self.unreachable(&error))?;
         let role = match self.role {
             Role::View => "view",
             Role::Upload => "upload",
         };
         let request = serde_json::json!({ "stream": self.stream.as_str(), "role": role });
         let url = format!("{}/-/api/grant", self.origin);
-        let answer = client.post(url).json(&request).send().await.map_err(unreachable)?;
+        let sent = client.post(url).json(&request).send().await;
+        let answer = sent.map_err(|error| self.unreachable(&error))?;
         let status = answer.status();
-        let refused = |reason: String| LocationError::Refused {
-            origin: self.origin.clone(),
-            stream: self.stream.clone(),
-            reason,
-        };
-        if !status.is_success() {
-            let body: serde_json::Value = answer.json().await.unwrap_or_default();
-            let reason = body["error"].as_str().map_or(status.to_string(), str::to_owned);
-            return Err(refused(reason));
+        let body = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|error| {
+                Setback { error: self.refused(format!("its answer is no grant: {error}")), passing: false }
+            });
         }
-        let grant: Grant = answer.json().await.map_err(|error| refused(error.to_string()))?;
+        let said: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        let reason = said["error"].as_str().map_or(status.to_string(), str::to_owned);
+        let passing = status.is_server_error() || status.as_u16() == 429;
+        Err(Setback { error: self.refused(reason), passing })
+    }
+
+    async fn store(&self, grant: Grant) -> Result<S3Store, LocationError> {
         let mut config = S3Config::new(grant.bucket, grant.prefix.trim_matches('/'));
         config.endpoint = Some(grant.endpoint);
         config.region = Some(grant.region);
@@ -178,7 +213,25 @@ impl Door {
             secret_access_key: grant.secret_access_key,
             session_token: grant.session_token,
         };
+        be_patient(&mut config, self.timeout);
         Ok(S3Store::connect(&config).await?)
+    }
+
+    fn refused(&self, reason: String) -> LocationError {
+        LocationError::Refused { origin: self.origin.clone(), stream: self.stream.clone(), reason }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Setback {
+        // reqwest's own text names only the request; the cause stands in its sources.
+        let mut reason = error.to_string();
+        let mut source = std::error::Error::source(error);
+        while let Some(inner) = source {
+            reason = inner.to_string();
+            source = inner.source();
+        }
+        // Where nothing listens a person should be told at once.
+        let passing = !error.is_connect() && !error.is_builder();
+        Setback { error: LocationError::Unreachable { origin: self.origin.clone(), reason }, passing }
     }
 }
 

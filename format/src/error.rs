@@ -57,6 +57,9 @@ pub enum FormatError {
         /// Largest value allowed.
         limit: u64,
     },
+    /// The codec `screen` refused tiles or a payload.
+    #[error("screen pack is invalid: {0}")]
+    Screen(#[from] crate::codec::screen::ScreenCodecError),
     /// A name or key is not of the form that FORMAT.md gives.
     #[error("{what} {value:?} is invalid: {reason}")]
     Name {

@@ -75,6 +75,9 @@ pub struct Place {
     /// S3 secret; better given by the environment than here
     #[arg(long, env = "DESKREEL_SECRET_ACCESS_KEY", hide_env_values = true)]
     pub secret_access_key: Option<String>,
+    /// Longest silence of the store before a request is tried again [default: 60s]
+    #[arg(long, env = "DESKREEL_STORE_TIMEOUT")]
+    pub store_timeout: Option<String>,
     /// Config file [default: deskreel/config.toml in your configuration folder]
     #[arg(long, env = "DESKREEL_CONFIG")]
     pub config: Option<PathBuf>,
@@ -121,6 +124,10 @@ impl Place {
             region: or(&self.region, &file.store.region),
             access_key_id: or(&self.access_key_id, &file.store.access_key_id),
             secret_access_key: or(&self.secret_access_key, &file.store.secret_access_key),
+            timeout_ms: match &self.store_timeout {
+                Some(text) => Some(parse_duration(text).map_err(Failure::usage)?),
+                None => file.store.timeout_ms,
+            },
         };
         let root = match (&self.state, &folders) {
             (Some(path), _) => path.clone(),
@@ -164,10 +171,10 @@ pub struct Recording {
     pub seek_bytes: u64,
 }
 
-/// The default tile size, pixels; chosen in docs/TUNING.md.
+/// The default tile size, pixels; chosen in docs/MEASUREMENTS.md.
 pub const DEFAULT_TILE: u32 = 16;
 /// The default codec.
-pub const DEFAULT_CODEC: &str = "webp";
+pub const DEFAULT_CODEC: &str = "screen";
 
 fn codec_names() -> clap::builder::PossibleValuesParser {
     clap::builder::PossibleValuesParser::new(Codec::ALL.map(Codec::name))

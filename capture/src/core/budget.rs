@@ -19,9 +19,9 @@ pub struct SeekBudget {
 }
 
 impl Default for SeekBudget {
-    /// Chosen from measurements; see docs/TUNING.md.
+    /// Chosen from measurements; see docs/MEASUREMENTS.md.
     fn default() -> Self {
-        Self { packs: 28, floor_bytes: 600_000, factor: 2.5, low_mark: 0.75 }
+        Self { packs: 28, floor_bytes: 600_000, factor: 4.0, low_mark: 0.9 }
     }
 }
 

@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod tests;
+pub mod screen;
 pub mod webp;
 
 use crate::{FormatError, TileSize};
@@ -21,15 +22,18 @@ pub struct TilePos {
 pub enum Codec {
     /// Lossless WebP of a row-major atlas.
     Webp,
+    /// Deskreel's own coder of screen pixels.
+    Screen,
 }
 
 impl Codec {
     /// Every codec, by code.
-    pub const ALL: [Self; 1] = [Self::Webp];
+    pub const ALL: [Self; 2] = [Self::Webp, Self::Screen];
 
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Webp => 1,
+            Self::Screen => 2,
         }
     }
 
@@ -41,6 +45,7 @@ impl Codec {
     pub fn name(self) -> &'static str {
         match self {
             Self::Webp => "webp",
+            Self::Screen => "screen",
         }
     }
 
@@ -52,6 +57,7 @@ impl Codec {
     ) -> Result<Vec<u8>, FormatError> {
         match self {
             Self::Webp => webp::encode(tile, positions.len(), rgb),
+            Self::Screen => Ok(screen::encode(tile.pixels(), positions, rgb)?),
         }
     }
 
@@ -63,6 +69,7 @@ impl Codec {
     ) -> Result<Vec<u8>, FormatError> {
         match self {
             Self::Webp => webp::decode(payload, tile, tiles),
+            Self::Screen => Ok(screen::decode(payload, tile.pixels(), tiles)?),
         }
     }
 }

@@ -187,10 +187,12 @@ impl Driver {
     }
 
     pub(crate) fn errors(&self) -> Vec<&PlayerError> {
-        let error = |event| match event {
-            &Event::Error(ref error) => Some(error),
-            _ => None,
-        };
+        fn error(event: &Event) -> Option<&PlayerError> {
+            match event {
+                Event::Error(error) => Some(error),
+                _ => None,
+            }
+        }
         self.events.iter().filter_map(error).collect()
     }
 

@@ -1,5 +1,7 @@
 //! The player's core against recordings in memory, with time passed in by hand.
 
+#![allow(clippy::unwrap_used, reason = "all of this is tests, their helpers too")]
+
 mod bucket;
 mod driver;
 mod failures;

@@ -1,0 +1,256 @@
+//! The pixel model: each pixel predicted from those left of it and in the two rows above.
+//!
+//! Three stages, the cheapest first: a flag for a whole run that continues a flat area; a few
+//! candidate colours, each with one decision; the escape, which spells the colour out.
+
+use super::counters::{Hashed, hash};
+use super::escape::{Escape, Nearby};
+use super::guesses::{Guesses, MAX_CANDIDATES};
+use super::logistic::Mixer;
+use super::range::Coder;
+
+/// Pixels of border at either side of a row, so that no neighbour needs a check.
+pub(super) const BORDER: usize = 4;
+
+/// What the first row has above it.
+const WHITE: u32 = 0xff_ffff;
+
+/// Shorter runs are not worth a decision.
+const MIN_RUN: usize = 3;
+
+/// The colours around a pixel, named by compass; doubled letters lie two away.
+#[derive(Clone, Copy)]
+pub(super) struct Around {
+    pub(super) w: u32,
+    pub(super) ww: u32,
+    pub(super) n: u32,
+    pub(super) nw: u32,
+    pub(super) nww: u32,
+    pub(super) ne: u32,
+    pub(super) nn: u32,
+    pub(super) nne: u32,
+}
+
+impl Around {
+    #[inline(always)]
+    fn of(x: usize, row: &[u32], up: &[u32], up2: &[u32]) -> Self {
+        Self {
+            w: row[x - 1],
+            ww: row[x - 2],
+            n: up[x],
+            nw: up[x - 1],
+            nww: up[x - 2],
+            ne: up[x + 1],
+            nn: up2[x],
+            nne: up2[x + 1],
+        }
+    }
+
+    /// Which neighbours are equal, in six bits.
+    #[inline(always)]
+    fn pattern(&self) -> u32 {
+        u32::from(self.w == self.n)
+            | u32::from(self.n == self.nw) << 1
+            | u32::from(self.n == self.ne) << 2
+            | u32::from(self.w == self.ww) << 3
+            | u32::from(self.n == self.nn) << 4
+            | u32::from(self.w == self.nw) << 5
+    }
+}
+
+/// The state of the whole model. Rows are colours (0xRRGGBB) with `BORDER` at either side; the
+/// first is the current one, the others are one and two above.
+pub(super) struct Pixels {
+    rows: [Vec<u32>; 3],
+    counters: Hashed,
+    runs: Mixer<5>,
+    hits: Mixer<6>,
+    direct: Mixer<4>,
+    guesses: Guesses,
+    escape: Escape,
+    /// Newest in bit 0: 1 where a run broke, or a pixel was not its first candidate.
+    surprises: u32,
+}
+
+impl Pixels {
+    /// A model for a sheet `width` pixels wide that holds `pixels` pixels: tables grow with them.
+    pub(super) fn new(width: usize, pixels: usize) -> Self {
+        let bits = (usize::BITS - pixels.leading_zeros()).clamp(12, 18);
+        Self {
+            rows: std::array::from_fn(|_| vec![WHITE; width + 2 * BORDER]),
+            counters: Hashed::new(bits.min(16)),
+            runs: Mixer::new(16, 4700, 14),
+            hits: Mixer::new(256, 4700, 14),
+            direct: Mixer::new(8, 5500, 14),
+            guesses: Guesses::new(bits - 1),
+            escape: Escape::new(width + 2 * BORDER, bits),
+            surprises: 0,
+        }
+    }
+
+    /// Moves on to the next pixel row.
+    pub(super) fn next_row(&mut self) {
+        self.rows.rotate_right(1);
+        self.escape.next_row();
+    }
+
+    /// Paints the gap `from..to` of the current row, where the sheet has no tiles: with the last
+    /// pixel before it or, at the row's start, with the one above the next span. The two pixels
+    /// before a span always continue that one downwards.
+    pub(super) fn gap(&mut self, from: usize, to: usize) {
+        let [row, up, _] = &mut self.rows;
+        let (from, to) = (from + BORDER, to + BORDER);
+        let next = up[to];
+        let paint = if from == BORDER { next } else { row[from - 1] };
+        row[from..to].fill(paint);
+        row[to - 2..to].fill(next);
+    }
+
+    /// Paints what is right of the row's last span, which ends at `from`.
+    pub(super) fn end_row(&mut self, from: usize) {
+        let row = &mut self.rows[0];
+        let paint = row[from + BORDER - 1];
+        row[from + BORDER..].fill(paint);
+    }
+
+    /// The current row's pixels without its left border.
+    pub(super) fn row(&mut self) -> &mut [u32] {
+        &mut self.rows[0][BORDER..]
+    }
+
+    /// Codes the pixels `from..to` of the current row. A writer has put the true colours there; a
+    /// reader finds them there afterwards.
+    pub(super) fn span<C: Coder>(&mut self, coder: &mut C, from: usize, to: usize) {
+        let [mut row, up, up2] = std::mem::take(&mut self.rows);
+        let end = to + BORDER;
+        let mut x = from + BORDER;
+        // Up to here a run is known to break somewhere: no use asking again before it has.
+        let mut doubtful = 0;
+        while x < end {
+            let n = up[x];
+            if x >= doubtful
+                && [row[x - 1], row[x - 2], up[x - 1], up2[x]] == [n; 4]
+                && let len = run_length(n, &up[x..end])
+                && len >= MIN_RUN
+            {
+                let flat_above = up2[x + len - 1] == n;
+                let whole = C::WRITES && row[x..x + len].iter().all(|&c| c == n);
+                if self.run(coder, n, len, flat_above, whole) {
+                    row[x..x + len].fill(n);
+                    x += len;
+                    continue;
+                }
+                doubtful = x + len;
+            }
+            let colour = self.pixel(coder, row[x], x, &Around::of(x, &row, &up, &up2));
+            row[x] = colour;
+            x += 1;
+            if colour != n && x < doubtful {
+                doubtful = x;
+            }
+        }
+        self.rows = [row, up, up2];
+    }
+
+    /// Codes whether the next `len` pixels all have the flat area's colour.
+    fn run<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        colour: u32,
+        len: usize,
+        flat_above: bool,
+        whole: bool,
+    ) -> bool {
+        let size = (usize::BITS - len.leading_zeros()).min(8);
+        let flat = u32::from(flat_above);
+        let contexts = [
+            hash(0x777, size | flat << 8),
+            hash(0x778, hash(colour, size)),
+            hash(0x779, hash(flat, colour)),
+            hash(0x77a, self.surprises & 255),
+            hash(0x77b, size | (self.surprises & 3) << 8),
+        ];
+        let sides = (coder, &mut self.runs);
+        let whole = self.counters.code(sides, contexts, 5, size as usize, whole);
+        self.surprises = self.surprises << 1 | u32::from(!whole);
+        whole
+    }
+
+    /// Codes one pixel: by a candidate, else by the escape.
+    #[inline(always)]
+    fn pixel<C: Coder>(&mut self, coder: &mut C, truth: u32, x: usize, a: &Around) -> u32 {
+        let h1 = hash(a.w, a.n);
+        let h2 = hash(hash(h1, a.nw), a.ne);
+        let h3 = hash(hash(h2, a.ww), a.nn);
+        let h4 = hash(hash(h3, a.nne), a.nww);
+        let guesses = self.guesses.look_up([h4, h2, hash(a.w, a.ww)]);
+        let pattern = a.pattern();
+        let escapes = self.escape.neighbours(x);
+
+        let mut found = None;
+        if escapes < 3 || !self.straight_to_escape(coder, truth, a, h1, escapes, &guesses) {
+            let mut candidates = guesses.candidates(a);
+            let mut k = 0;
+            while let Some(colour) = candidates.next() {
+                let source = candidates.sources(colour);
+                let salt = (k as u32).wrapping_mul(0x123_4567) + 1;
+                let contexts = [
+                    hash(salt, pattern | source << 8),
+                    hash(
+                        salt ^ 1 << 20,
+                        guesses.trust | source << 8 | (self.surprises & 15) << 20,
+                    ),
+                    hash(salt ^ 2 << 20, hash(h1, colour)),
+                    hash(salt ^ 3 << 20, hash(h3, colour)),
+                    hash(salt ^ 5 << 20, hash(h2, colour)),
+                    hash(salt ^ 6 << 20, hash(colour, pattern)),
+                ];
+                let set = k.min(3) << 6 | guesses.trust as usize;
+                let sides = (&mut *coder, &mut self.hits);
+                if self.counters.code(sides, contexts, 2, set, colour == truth) {
+                    found = Some(colour);
+                    self.surprises = self.surprises << 1 | u32::from(k > 0);
+                    break;
+                }
+                k += 1;
+            }
+        }
+        let colour = found.unwrap_or_else(|| {
+            self.surprises = self.surprises << 1 | 1;
+            self.escape.code(coder, truth, &Nearby { x, escapes, around: a })
+        });
+        self.guesses.learn(&guesses, colour);
+        colour
+    }
+
+    /// Among escapes, codes first whether this pixel is one too, to save asking for each candidate.
+    fn straight_to_escape<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        truth: u32,
+        a: &Around,
+        h1: u32,
+        escapes: usize,
+        guesses: &super::guesses::Found,
+    ) -> bool {
+        let contexts = [
+            hash(0x991, guesses.trust | (escapes as u32) << 8),
+            hash(0x992, self.surprises & 255),
+            hash(0x993, a.pattern()),
+            hash(0x994, h1),
+        ];
+        let hopeless = C::WRITES && guesses.candidates(a).all(|colour| colour != truth);
+        self.counters.code((coder, &mut self.direct), contexts, 4, escapes, hopeless)
+    }
+}
+
+/// How many pixels a run of `colour` may take, judged by the row above: up to the last pixel
+/// whose right neighbour there still has the colour, or to the end.
+fn run_length(colour: u32, above: &[u32]) -> usize {
+    match above.iter().position(|&c| c != colour) {
+        Some(end) => end - 1,
+        None => above.len(),
+    }
+}
+
+const _: () = assert!(MAX_CANDIDATES <= 8);
