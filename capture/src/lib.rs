@@ -12,3 +12,4 @@ pub mod lock;
 pub mod reader;
 pub mod source;
 pub mod spool;
+pub mod upkeep;

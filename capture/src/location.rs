@@ -50,6 +50,12 @@ pub enum LocationError {
         /// What was given.
         address: String,
     },
+    /// Only an operator may do it, and a server grants less.
+    #[error("this takes an operator's access to the bucket, and {address} is a Deskreel server, whose grants can only read and add; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (on the server's machine: eval \"$(deskreel-server credentials --data DIR)\") and pass --store s3://BUCKET --endpoint {address}")]
+    NotOperator {
+        /// What was given.
+        address: String,
+    },
     /// The server did not answer.
     #[error("the server at {origin} does not answer ({reason}); start it with `deskreel-server serve`, or name another store with --store")]
     Unreachable {
@@ -95,18 +101,7 @@ impl StoreOptions {
     ) -> Result<Arc<dyn ObjectStore>, LocationError> {
         let address = self.address().trim_end_matches('/');
         if address.starts_with("s3://") {
-            let mut config = S3Config::parse_url(address)?;
-            config.endpoint = self.endpoint.clone();
-            config.region = self.region.clone();
-            if let (Some(id), Some(secret)) = (&self.access_key_id, &self.secret_access_key) {
-                config.credentials = Credentials::Static {
-                    access_key_id: id.clone(),
-                    secret_access_key: secret.clone(),
-                    session_token: None,
-                };
-            }
-            be_patient(&mut config, self.timeout());
-            return Ok(Arc::new(S3Store::connect(&config).await?));
+            return Ok(Arc::new(self.open_bucket().await?));
         }
         if address.starts_with("http://") || address.starts_with("https://") {
             let (origin, stream, timeout) = (address.to_owned(), stream.clone(), self.timeout());
@@ -115,6 +110,30 @@ impl StoreOptions {
             return Ok(Arc::new(GrantedStore { door, store }));
         }
         Err(LocationError::Address { address: address.to_owned() })
+    }
+
+    /// Opens the whole bucket with the operator's own credentials: what a server grants is for one
+    /// stream, and only reads and adds.
+    ///
+    /// # Errors
+    /// [`LocationError::NotOperator`] when the store is a Deskreel server.
+    pub async fn open_bucket(&self) -> Result<S3Store, LocationError> {
+        let address = self.address().trim_end_matches('/');
+        if !address.starts_with("s3://") {
+            return Err(LocationError::NotOperator { address: address.to_owned() });
+        }
+        let mut config = S3Config::parse_url(address)?;
+        config.endpoint = self.endpoint.clone();
+        config.region = self.region.clone();
+        if let (Some(id), Some(secret)) = (&self.access_key_id, &self.secret_access_key) {
+            config.credentials = Credentials::Static {
+                access_key_id: id.clone(),
+                secret_access_key: secret.clone(),
+                session_token: None,
+            };
+        }
+        be_patient(&mut config, self.timeout());
+        Ok(S3Store::connect(&config).await?)
     }
 
     fn timeout(&self) -> Option<Duration> {

@@ -4,6 +4,7 @@ mod admin;
 mod config;
 mod errors;
 mod listing;
+mod probe;
 mod transport;
 
 use std::ops::Range;

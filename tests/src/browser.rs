@@ -32,7 +32,9 @@ pub fn programs() -> Result<(PathBuf, PathBuf)> {
             let all = folders.iter().flat_map(|folder| names.iter().map(move |n| folder.join(n)));
             all.into_iter().find(|path| path.is_file())
         };
-        named.or_else(usual).with_context(|| format!("{} is not installed; run `cargo xtask setup`", names[0]))
+        named
+            .or_else(usual)
+            .with_context(|| format!("{} is not installed; run `cargo xtask setup`", names[0]))
     };
     Ok((
         find("DESKREEL_CHROMIUM", &["chromium", "chromium-browser", "google-chrome"])?,
@@ -78,7 +80,8 @@ impl Browser {
         let url = format!("http://127.0.0.1:{port}");
         let mut error = None;
         for _ in 0..100 {
-            let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
+            let mut builder =
+                ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
             match builder.capabilities(capabilities.clone()).connect(&url).await {
                 Ok(client) => {
                     let browser = Self { client, _driver: driver, _profile: profile };
@@ -93,7 +96,8 @@ impl Browser {
     }
 
     async fn emulate(&self, width: u32, height: u32, dark: bool) -> Result<()> {
-        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        let metrics =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.cdp("Emulation.setDeviceMetricsOverride", metrics).await?;
         let scheme = if dark { "dark" } else { "light" };
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });

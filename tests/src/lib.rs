@@ -1,5 +1,10 @@
 //! What whole-system tests and the demo need from the world around Deskreel.
 
+pub mod agent;
 pub mod browser;
 pub mod desktop;
+pub mod fault_proxy;
+pub mod minio;
 pub mod product;
+pub mod prove;
+pub mod static_site;

@@ -31,7 +31,8 @@ fn assert_exact(product: &Product, stream: &str, files: &[std::path::PathBuf]) -
 }
 
 #[test]
-fn every_imported_screenshot_comes_back_bit_for_bit_and_unchanged_tiles_cost_nothing() -> Result<()> {
+fn every_imported_screenshot_comes_back_bit_for_bit_and_unchanged_tiles_cost_nothing() -> Result<()>
+{
     let product = Product::start()?;
     let recording = sample_recording();
     let said = product.run_ok(&import(text(&recording), "desk", &[]))?;
@@ -164,7 +165,13 @@ fn a_damaged_segment_is_named_and_nothing_wrong_is_shown() -> Result<()> {
         std::fs::write(&objects[0], damaged)?;
         let out = product.folder().join("x.png");
         let output = product.run(&[
-            "frame", "--stream", "desk", "--at", "1763900000000", "-o", text(&out),
+            "frame",
+            "--stream",
+            "desk",
+            "--at",
+            "1763900000000",
+            "-o",
+            text(&out),
         ])?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "byte {at}: {said}");

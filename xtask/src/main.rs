@@ -1,5 +1,6 @@
 //! `cargo xtask <command>`: the one command people type to build, check and run Deskreel.
 
+mod bench;
 mod demo;
 mod dist;
 mod minio;
@@ -39,6 +40,8 @@ enum Command {
     Test(test::Args),
     /// The same as `test`, under the name people look for
     Ci(test::Args),
+    /// Compare storing a recording with PNG, WebP and x264, and write the table
+    Bench(bench::Args),
     /// Run a throw-away MinIO until Ctrl-C, building it first where it is missing
     Minio(minio::Args),
 }
@@ -65,6 +68,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Dist(args) => dist::run(&repo, &args)?,
         Command::Tidy(args) => tidy::run(&repo, &args)?,
         Command::Test(args) | Command::Ci(args) => return test::run(&repo, &args),
+        Command::Bench(args) => bench::run(&repo, &args)?,
         Command::Minio(args) => minio::run(&repo, &args)?,
     }
     Ok(ExitCode::SUCCESS)

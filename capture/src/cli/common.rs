@@ -50,6 +50,7 @@ failures!(
     crate::location::LocationError,
     crate::reader::ReadError,
     crate::source::SourceError,
+    crate::upkeep::UpkeepError,
     deskreel_format::FormatError,
     deskreel_store::StoreError,
 );
@@ -100,11 +101,11 @@ pub struct Resolved {
 }
 
 impl Place {
-    /// Adds what the config file says.
+    /// The config file and the store, whatever the stream.
     ///
     /// # Errors
-    /// [`Failure`] when the file is wrong or no stream is named.
-    pub fn resolve(&self) -> Result<Resolved, Failure> {
+    /// [`Failure`] when the file or a flag is wrong.
+    pub fn resolve_store(&self) -> Result<(ConfigFile, StoreOptions), Failure> {
         let folders = directories::ProjectDirs::from("", "", "deskreel");
         let (path, required) = match (&self.config, &folders) {
             (Some(path), _) => (path.clone(), true),
@@ -112,11 +113,6 @@ impl Place {
             (None, None) => (PathBuf::from("deskreel.toml"), false),
         };
         let file = ConfigFile::load(&path, required).map_err(Failure::usage)?;
-        let name = self.stream.as_ref().or(file.stream.as_ref());
-        let name = name.ok_or_else(|| {
-            Failure::usage("no stream is named; pass --stream NAME or set it in the config file")
-        })?;
-        let stream = StreamName::parse(name).map_err(Failure::usage)?;
         let or = |flag: &Option<String>, file: &Option<String>| flag.clone().or(file.clone());
         let store = StoreOptions {
             store: or(&self.store, &file.store.store),
@@ -129,6 +125,21 @@ impl Place {
                 None => file.store.timeout_ms,
             },
         };
+        Ok((file, store))
+    }
+
+    /// Adds what the config file says.
+    ///
+    /// # Errors
+    /// [`Failure`] when the file is wrong or no stream is named.
+    pub fn resolve(&self) -> Result<Resolved, Failure> {
+        let folders = directories::ProjectDirs::from("", "", "deskreel");
+        let (file, store) = self.resolve_store()?;
+        let name = self.stream.as_ref().or(file.stream.as_ref());
+        let name = name.ok_or_else(|| {
+            Failure::usage("no stream is named; pass --stream NAME or set it in the config file")
+        })?;
+        let stream = StreamName::parse(name).map_err(Failure::usage)?;
         let root = match (&self.state, &folders) {
             (Some(path), _) => path.clone(),
             (None, Some(folders)) => {

@@ -1,10 +1,13 @@
 //! The command line of `deskreel`.
 
+mod admin;
 pub mod common;
 mod frame;
 mod import;
+mod operator;
 mod record;
 mod stats;
+mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -17,6 +20,8 @@ Examples:
   deskreel frame --stream desk --at 2026-11-23T09:30:00Z -o out.png
   deskreel frame --stream desk --list
   deskreel stats --stream desk --json
+  deskreel verify --stream desk --deep
+  deskreel admin sweep --all --dry-run
 
 The store is the Deskreel server on this machine unless --store, DESKREEL_STORE or the config file
 names another: s3://bucket/prefix (with --endpoint for MinIO and others), or a server's http:// address.
@@ -37,6 +42,8 @@ enum Command {
     Import(import::Args),
     Frame(frame::Args),
     Stats(stats::Args),
+    Verify(verify::Args),
+    Admin(admin::Args),
     /// Prints a completion script for a shell
     ///
     /// Example: deskreel completions bash > ~/.local/share/bash-completion/completions/deskreel
@@ -56,6 +63,8 @@ pub async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Import(args) => import::run(args).await,
         Command::Frame(args) => frame::run(args).await,
         Command::Stats(args) => stats::run(args).await,
+        Command::Verify(args) => verify::run(args).await,
+        Command::Admin(args) => admin::run(args).await,
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "deskreel", &mut out);

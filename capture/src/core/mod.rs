@@ -5,3 +5,4 @@ pub mod known;
 pub mod recorder;
 pub mod sealed;
 pub mod spread;
+pub mod upkeep;

@@ -66,7 +66,11 @@ fn free_or_any(listen: &str) -> &str {
 }
 
 /// Starts what records: your screen, a desktop in Xvfb, or nothing but the sample.
-fn begin(product: &Product, sample: bool, check: bool) -> Result<(Option<Desktop>, Option<Running>)> {
+fn begin(
+    product: &Product,
+    sample: bool,
+    check: bool,
+) -> Result<(Option<Desktop>, Option<Running>)> {
     let own = std::env::var("DISPLAY").ok().filter(|display| !sample && !check && usable(display));
     if let Some(display) = own {
         println!("recording your own screen ({display})");

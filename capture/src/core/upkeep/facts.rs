@@ -42,6 +42,8 @@ pub struct Facts {
     pub refers: Vec<SegmentId>,
     /// Times of earlier moments that its summary lists.
     pub listed: Vec<u64>,
+    /// Number of absences that it tells of.
+    pub absences: usize,
 }
 
 impl Facts {
@@ -59,6 +61,7 @@ impl Facts {
             uses: uses(manifest),
             refers,
             listed: manifest.tail.iter().map(|summary| summary.time_ms).collect(),
+            absences: manifest.absences.len(),
         }
     }
 
@@ -135,6 +138,7 @@ pub(crate) mod made {
             uses: uses.collect(),
             refers,
             listed: Vec::new(),
+            absences: 0,
         }
     }
 }

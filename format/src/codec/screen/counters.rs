@@ -44,8 +44,7 @@ pub(super) fn scatter(context: u32) -> u32 {
 /// Counters of hashed contexts: probability (22 bits), check (5), uses (5).
 ///
 /// The few contexts that recur all the time have a table of their own, so that the many rare ones
-/// do not push them out. A rare context may lie in either of two neighbouring slots; a newcomer
-/// takes the one used less.
+/// do not push them out. A rare context with another check than the slot's starts afresh.
 pub(super) struct Hashed {
     frequent: Vec<u32>,
     rare: Vec<u32>,
@@ -84,7 +83,9 @@ impl Hashed {
                 let at = (h >> (32 - FREQUENT_BITS)) as usize;
                 (at, self.frequent[at])
             } else {
-                self.find((h >> self.shift) as usize, (h & 0x7c) << 3)
+                let at = (h >> self.shift) as usize;
+                let (slot, check) = (self.rare[at], (h & 0x7c) << 3);
+                (at, if slot & 0x3e0 == check { slot } else { HALF | check })
             };
             if slots[i] & 31 > 0 {
                 logits[i] = stretch(slots[i] >> 20);
@@ -103,20 +104,6 @@ impl Hashed {
             }
         }
         bit
-    }
-
-    #[inline(always)]
-    fn find(&self, at: usize, check: u32) -> (usize, u32) {
-        let (one, two) = (self.rare[at], self.rare[at ^ 1]);
-        if one & 0x3e0 == check {
-            (at, one)
-        } else if two & 0x3e0 == check {
-            (at ^ 1, two)
-        } else if one & 31 <= two & 31 {
-            (at, HALF | check)
-        } else {
-            (at ^ 1, HALF | check)
-        }
     }
 }
 
@@ -144,13 +131,10 @@ impl<const N: usize> Dense<N> {
         set: usize,
         bit: bool,
     ) -> bool {
-        let mut logits = [0; N];
-        for i in 0..N {
-            logits[i] = stretch(self.slots[contexts[i]][i] >> 20);
-        }
+        let logits = std::array::from_fn(|i| stretch(self.slots[contexts[i]][i] >> 20));
         let bit = mixer.code(coder, set, &logits, bit);
-        for i in 0..N {
-            let slot = &mut self.slots[contexts[i]][i];
+        for (i, context) in contexts.into_iter().enumerate() {
+            let slot = &mut self.slots[context][i];
             let uses = *slot & 127;
             *slot = moved(*slot, bit, DENSE_SHARES[uses as usize]) | (uses + 1).min(DENSE_USES);
         }

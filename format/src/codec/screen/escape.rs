@@ -82,7 +82,8 @@ impl Escape {
         let known = *met == colour;
         *met = colour;
         self.met_lately = self.met_lately << 1 | u32::from(known);
-        let saved = if known { KNOWN_COST } else { NEW_COST } - photo_cost(colour, a);
+        let spelt = if known { KNOWN_COST } else { NEW_COST };
+        let saved = spelt - photo_cost(colour, a);
         let savings = &mut self.savings[case];
         *savings += (saved * 256 - *savings) >> 5;
         colour

@@ -4,7 +4,7 @@ use super::counters::scatter;
 use super::pixels::Around;
 
 /// More candidates than this are not tried.
-pub(super) const MAX_CANDIDATES: usize = 6;
+const MAX_CANDIDATES: usize = 4;
 
 /// What followed each context: colour in the low 24 bits, trust (1..=255) above; 0 when nothing.
 pub(super) struct Guesses {

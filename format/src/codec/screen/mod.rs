@@ -90,11 +90,7 @@ pub enum ScreenCodecError {
 ///
 /// # Errors
 /// When the tile edge, the order or the length are not as said above.
-pub fn encode(
-    tile: u32,
-    positions: &[TilePos],
-    tiles: &[u8],
-) -> Result<Vec<u8>, ScreenCodecError> {
+pub fn encode(tile: u32, positions: &[TilePos], tiles: &[u8]) -> Result<Vec<u8>, ScreenCodecError> {
     let count = positions.len();
     let expected = tiles_len(tile, count)?;
     if tiles.len() != expected {

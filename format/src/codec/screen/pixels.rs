@@ -5,7 +5,7 @@
 
 use super::counters::{Hashed, hash};
 use super::escape::{Escape, Nearby};
-use super::guesses::{Guesses, MAX_CANDIDATES};
+use super::guesses::{Found, Guesses};
 use super::logistic::Mixer;
 use super::range::Coder;
 
@@ -188,7 +188,7 @@ impl Pixels {
         let escapes = self.escape.neighbours(x);
 
         let mut found = None;
-        if escapes < 3 || !self.straight_to_escape(coder, truth, a, h1, escapes, &guesses) {
+        if escapes < 2 || !self.straight_to_escape(coder, truth, a, h1, escapes, &guesses) {
             let mut candidates = guesses.candidates(a);
             let mut k = 0;
             while let Some(colour) = candidates.next() {
@@ -196,10 +196,7 @@ impl Pixels {
                 let salt = (k as u32).wrapping_mul(0x123_4567) + 1;
                 let contexts = [
                     hash(salt, pattern | source << 8),
-                    hash(
-                        salt ^ 1 << 20,
-                        guesses.trust | source << 8 | (self.surprises & 15) << 20,
-                    ),
+                    hash(salt ^ 1 << 20, guesses.trust | source << 8 | (self.surprises & 15) << 20),
                     hash(salt ^ 2 << 20, hash(h1, colour)),
                     hash(salt ^ 3 << 20, hash(h3, colour)),
                     hash(salt ^ 5 << 20, hash(h2, colour)),
@@ -231,7 +228,7 @@ impl Pixels {
         a: &Around,
         h1: u32,
         escapes: usize,
-        guesses: &super::guesses::Found,
+        guesses: &Found,
     ) -> bool {
         let contexts = [
             hash(0x991, guesses.trust | (escapes as u32) << 8),
@@ -252,5 +249,3 @@ fn run_length(colour: u32, above: &[u32]) -> usize {
         None => above.len(),
     }
 }
-
-const _: () = assert!(MAX_CANDIDATES <= 8);

@@ -83,8 +83,7 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        let mut reader =
-            Self { low: 0, high: u32::MAX, window: 0, rest: bytes.iter(), missing: 0 };
+        let mut reader = Self { low: 0, high: u32::MAX, window: 0, rest: bytes.iter(), missing: 0 };
         for _ in 0..4 {
             reader.shift();
         }
@@ -168,19 +167,19 @@ mod tests {
         assert_eq!(reader.ending(), Ending::Clean);
     }
 
-    #[test]
-    fn a_byte_more_or_less_is_noticed_at_the_end() {
-        let mut bytes = written();
-        for ending in [Ending::Foreign, Ending::Short] {
-            match ending {
-                Ending::Short => bytes.truncate(bytes.len() - 2),
-                _ => bytes.push(0),
-            }
-            let mut reader = Reader::new(&bytes);
-            for (p, _) in decisions() {
-                reader.code(p, false);
-            }
-            assert_eq!(reader.ending(), ending);
+    fn ending(bytes: &[u8]) -> Ending {
+        let mut reader = Reader::new(bytes);
+        for (p, _) in decisions() {
+            reader.code(p, false);
         }
+        reader.ending()
+    }
+
+    #[test]
+    fn a_byte_more_and_a_missing_half_are_noticed_at_the_end() {
+        let mut bytes = written();
+        assert_eq!(ending(&bytes[..bytes.len() / 2]), Ending::Short);
+        bytes.push(0);
+        assert_eq!(ending(&bytes), Ending::Foreign);
     }
 }

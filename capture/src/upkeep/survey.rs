@@ -1,0 +1,360 @@
+//! Reads everything that is stored of a stream, but for pixels.
+
+use std::sync::Arc;
+
+use deskreel_format::seek::first_read;
+use deskreel_format::segment::SegmentHeader;
+use deskreel_format::{FormatError, Index, Limits, Segment, SegmentId, StreamName};
+use deskreel_store::{ObjectMeta, ObjectStore, StoreError};
+use futures_util::{StreamExt, stream};
+
+use crate::core::upkeep::audit::{Fault, Problem, Seen};
+use crate::core::upkeep::facts::{Entry, Facts};
+use crate::core::upkeep::forget::ForgetError;
+use crate::core::upkeep::rewrite::RewriteError;
+
+/// Requests in flight at once.
+pub(super) const PARALLEL: usize = 16;
+
+/// Why upkeep stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum UpkeepError {
+    /// The store did not do what was asked.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// Objects that cannot be read may hold what is to be forgotten.
+    #[error(
+        "{count} object(s) cannot be read, '{object}' first ({what}): what they hold cannot be \
+         forgotten safely; see `deskreel verify`, and delete them or put them back"
+    )]
+    Unreadable {
+        /// How many.
+        count: usize,
+        /// Key of the first.
+        object: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// An agent that runs would go on to refer to segments that are replaced.
+    #[error(
+        "stream '{stream}' is being recorded (its newest object is {age_s} s old); stop the agent, \
+         run this again with --agent-stopped, and start the agent then"
+    )]
+    Recording {
+        /// Which stream.
+        stream: StreamName,
+        /// Age of its newest object.
+        age_s: u64,
+    },
+    /// New segments kept arriving while the stream was rewritten.
+    #[error("stream '{stream}' does not stand still; stop the agent and run this again")]
+    Restless {
+        /// Which stream.
+        stream: StreamName,
+    },
+    /// There is no way to do it.
+    #[error("stream '{stream}' cannot be rewritten: {source}")]
+    Plan {
+        /// Which stream.
+        stream: StreamName,
+        /// Why.
+        source: ForgetError,
+    },
+    /// An object cannot be written anew.
+    #[error("object '{object}' cannot be written anew: {source}; see `deskreel verify`")]
+    Rewrite {
+        /// Which object.
+        object: String,
+        /// Why.
+        source: RewriteError,
+    },
+    /// Another object has the key that an heir needs.
+    #[error("object '{object}' is there already and is not ours; see `deskreel verify`")]
+    Taken {
+        /// Which object.
+        object: String,
+    },
+    /// What was to be gone is still there.
+    #[error("stream '{stream}' was rewritten, but {what}; run `deskreel verify`")]
+    NotProven {
+        /// Which stream.
+        stream: StreamName,
+        /// What is not as it should be.
+        what: String,
+    },
+}
+
+/// The names of all streams that have a segment, in order.
+///
+/// # Errors
+/// [`StoreError`]; a viewer's or an agent's credentials may not list other streams.
+pub async fn streams(store: &dyn ObjectStore) -> Result<Vec<StreamName>, StoreError> {
+    let mut names = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = store.list("segments/", after.as_deref(), 1).await?;
+        let Some(object) = page.objects.first() else { return Ok(names) };
+        let text = object.key["segments/".len()..].split('/').next().unwrap_or_default();
+        names.extend(StreamName::parse(text));
+        // '0' follows '/', so this is the first key behind all of the stream's.
+        after = Some(format!("segments/{text}0"));
+    }
+}
+
+/// One stream in a bucket.
+#[derive(Debug, Clone)]
+pub struct StreamObjects {
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) stream: StreamName,
+    pub(super) limits: Limits,
+}
+
+/// Everything that is stored of a stream.
+#[derive(Debug, Clone, Default)]
+pub struct Survey {
+    /// Segments that were read, by id.
+    pub segments: Vec<Facts>,
+    /// Segments that could not be read.
+    pub unreadable: Vec<Entry>,
+    /// Indexes that were read, by hour.
+    pub indexes: Vec<Facts>,
+    /// All indexes, read or not.
+    pub index_entries: Vec<Entry>,
+    /// What is wrong with objects by themselves.
+    pub problems: Vec<Problem>,
+}
+
+/// What a listing says.
+#[derive(Debug, Clone, Default)]
+pub struct Listing {
+    /// Segments, by id.
+    pub segments: Vec<Entry>,
+    /// Indexes, by hour.
+    pub indexes: Vec<Entry>,
+    /// Keys under the stream's prefixes that are none of Deskreel's.
+    pub foreign: Vec<String>,
+}
+
+impl StreamObjects {
+    /// The objects of `stream` in `store`.
+    pub fn new(store: Arc<dyn ObjectStore>, stream: StreamName) -> Self {
+        Self { store, stream, limits: Limits::default() }
+    }
+
+    /// Which stream.
+    pub fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
+    /// Lists all objects of the stream.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list(&self) -> Result<Listing, StoreError> {
+        let mut listing = Listing::default();
+        let entry = |id, meta: &ObjectMeta| Entry { id, size: meta.size, modified_ms: meta.modified_ms };
+        for meta in self.store.list_all(&self.stream.segments_prefix()).await? {
+            match SegmentId::from_key(&meta.key) {
+                Ok(id) => listing.segments.push(entry(id, &meta)),
+                Err(_) => listing.foreign.push(meta.key),
+            }
+        }
+        for meta in self.store.list_all(&self.stream.index_prefix()).await? {
+            match index_hour(&self.stream, &meta.key) {
+                Some(first_ms) => {
+                    let id = SegmentId { first_ms, writer: 0 };
+                    listing.indexes.push(entry(id, &meta));
+                }
+                None => listing.foreign.push(meta.key),
+            }
+        }
+        listing.segments.sort_unstable();
+        listing.indexes.sort_unstable();
+        Ok(listing)
+    }
+
+    /// Lists and reads everything but pixels. `progress(done, of)` is called after each object.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store fails; what is wrong with objects is part of the survey.
+    pub async fn survey(&self, progress: impl Fn(u64, u64)) -> Result<Survey, StoreError> {
+        let listing = self.list().await?;
+        let of = (listing.segments.len() + listing.indexes.len()) as u64;
+        progress(0, of);
+        let mut survey =
+            Survey { index_entries: listing.indexes.clone(), ..Survey::default() };
+        for key in listing.foreign {
+            let what = "its key is none of Deskreel's; delete it if it is not yours";
+            survey.problem(Fault::ForeignKey, key, what.to_owned());
+        }
+        let requests = listing.segments.iter().map(|entry| async {
+            (*entry, self.segment(*entry).await)
+        });
+        let mut answers = stream::iter(requests).buffered(PARALLEL);
+        let mut done = 0;
+        while let Some((entry, answer)) = answers.next().await {
+            match answer {
+                Ok(segment) => survey.segments.push(Facts::of(entry, &segment.manifest)),
+                Err(ObjectError::Gone) => {}
+                Err(ObjectError::Store(error)) => return Err(error),
+                Err(ObjectError::Damaged(error)) => {
+                    survey.unreadable.push(entry);
+                    let key = self.stream.segment_key(entry.id);
+                    survey.problem(Fault::Unreadable, key, error.to_string());
+                }
+            }
+            done += 1;
+            progress(done, of);
+        }
+        for entry in listing.indexes {
+            match self.index(entry).await {
+                Ok(index) => {
+                    let times = index.summary.moments.iter().map(|moment| moment.time_ms);
+                    survey.indexes.push(Facts::of(entry, &index.manifest).listing(times));
+                }
+                Err(ObjectError::Gone) => {}
+                Err(ObjectError::Store(error)) => return Err(error),
+                Err(ObjectError::Damaged(error)) => {
+                    let key = self.stream.index_key(entry.id.first_ms);
+                    survey.problem(Fault::Unreadable, key, error.to_string());
+                }
+            }
+            done += 1;
+            progress(done, of);
+        }
+        Ok(survey)
+    }
+
+    /// The manifest of a segment, by one or two ranged requests.
+    pub(super) async fn segment(&self, entry: Entry) -> Result<Segment, ObjectError> {
+        let key = self.stream.segment_key(entry.id);
+        let size = u32::try_from(entry.size).unwrap_or(u32::MAX);
+        if entry.size == 0 {
+            return Err(FormatError::Truncated { what: "segment", at: 0 }.into());
+        }
+        let mut bytes = self.store.get(&key, Some(0..first_read(size).into())).await?.bytes.to_vec();
+        let header = SegmentHeader::decode(&bytes, &self.limits)?;
+        if u64::from(header.object_len) != entry.size {
+            let reason = "the object has another length than its header says";
+            return Err(FormatError::Invalid { what: "segment", at: 12, reason }.into());
+        }
+        if (bytes.len() as u32) < header.manifest_end {
+            let rest = bytes.len() as u64..header.manifest_end.into();
+            bytes.extend_from_slice(&self.store.get(&key, Some(rest)).await?.bytes);
+        }
+        let segment = Segment::decode(&bytes, &self.limits)?;
+        if segment.manifest.id != entry.id {
+            let reason = "it is the manifest of another segment than its key names";
+            return Err(FormatError::Invalid { what: "manifest", at: 0, reason }.into());
+        }
+        Ok(segment)
+    }
+
+    async fn index(&self, entry: Entry) -> Result<Index, ObjectError> {
+        let key = self.stream.index_key(entry.id.first_ms);
+        let index = Index::decode(&self.store.get(&key, None).await?.bytes, &self.limits)?;
+        if index.manifest.id != entry.id {
+            let reason = "it is the index of another hour than its key names";
+            return Err(FormatError::Invalid { what: "index", at: 0, reason }.into());
+        }
+        Ok(index)
+    }
+}
+
+impl Survey {
+    /// What an audit judges.
+    pub fn unreadable_ids(&self) -> Vec<SegmentId> {
+        self.unreadable.iter().map(|entry| entry.id).collect()
+    }
+
+    /// Everything that is wrong: objects by themselves, then between each other.
+    pub fn audit(&self, stream: &StreamName, now_ms: u64) -> Vec<Problem> {
+        let unreadable = self.unreadable_ids();
+        let seen = Seen {
+            stream,
+            segments: &self.segments,
+            unreadable: &unreadable,
+            indexes: &self.indexes,
+        };
+        let mut problems = self.problems.clone();
+        problems.extend(crate::core::upkeep::audit::audit(seen, now_ms));
+        problems
+    }
+
+    fn problem(&mut self, fault: Fault, object: String, what: String) {
+        self.problems.push(Problem { fault, object, time_ms: None, what });
+    }
+}
+
+/// Why one object could not be read.
+#[derive(Debug)]
+pub(super) enum ObjectError {
+    /// It was deleted since it was listed.
+    Gone,
+    /// The store failed.
+    Store(StoreError),
+    /// Its bytes are wrong.
+    Damaged(FormatError),
+}
+
+impl From<StoreError> for ObjectError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { .. } => Self::Gone,
+            error => Self::Store(error),
+        }
+    }
+}
+
+impl From<FormatError> for ObjectError {
+    fn from(error: FormatError) -> Self {
+        Self::Damaged(error)
+    }
+}
+
+/// The start of the hour whose index has this key.
+fn index_hour(stream: &StreamName, key: &str) -> Option<u64> {
+    let (day, hour) =
+        key.strip_prefix(&stream.index_prefix())?.strip_suffix(".idx")?.split_once('/')?;
+    let time: jiff::Timestamp = format!("{day}T{hour}:00:00Z").parse().ok()?;
+    let first_ms = u64::try_from(time.as_millisecond()).ok()?;
+    (stream.index_key(first_ms) == key).then_some(first_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use deskreel_store::{MemoryStore, Put, PutMode};
+
+    #[test]
+    fn keys_of_indexes_name_their_hour() {
+        let stream = StreamName::parse("desk").unwrap();
+        let hour = 1_763_899_200_000;
+        assert_eq!(index_hour(&stream, &stream.index_key(hour)), Some(hour));
+        for key in ["index/desk/2025-11-23/12", "index/desk/x/12.idx", "index/desk/2025-11-23/24.idx"]
+        {
+            assert_eq!(index_hour(&stream, key), None, "{key}");
+        }
+    }
+
+    #[tokio::test]
+    async fn all_streams_of_a_bucket_are_found_whatever_their_names() {
+        let store = MemoryStore::new();
+        let put = Put { mode: PutMode::Create, content_type: "x", cache_control: None };
+        let names = ["a", "a-1", "a.b", "a0", "a00", "a_", "b"];
+        for name in names {
+            for file in ["1", "2", "~"] {
+                store.put(&format!("segments/{name}/{file}"), Bytes::new(), put).await.unwrap();
+            }
+        }
+        store.put("segments/NO/1", Bytes::new(), put).await.unwrap();
+        let found = streams(&store).await.unwrap();
+        assert_eq!(found.iter().map(StreamName::as_str).collect::<Vec<_>>(), {
+            let mut names = names;
+            names.sort_by_key(|name| format!("{name}/"));
+            names
+        });
+    }
+
+    use bytes::Bytes;
+}

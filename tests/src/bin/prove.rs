@@ -1,0 +1,45 @@
+//! Proves the main job on any recording: `prove FOLDER` imports its PNG files, compares
+//! `deskreel frame` at every moment and the canvas in Chromium at 50, bit for bit, and prints figures.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use deskreel_tests::product::{Product, pictures, read_picture};
+use deskreel_tests::prove::prove_canvas;
+
+const START: u64 = 1_763_900_000_000;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let folder = std::env::args().nth(1).context("usage: prove FOLDER (of PNG screenshots)")?;
+    let files = pictures(folder.as_ref())?;
+    let product = Product::start()?;
+    let begun = Instant::now();
+    let start = START.to_string();
+    print!("{}", product.run_ok(&["import", &folder, "--stream", "desk", "--start", &start])?);
+    let seconds = begun.elapsed().as_secs_f64();
+    println!("import: {:.1} screenshots/s", files.len() as f64 / seconds);
+    print!("{}", product.run_ok(&["stats", "--stream", "desk"])?);
+    let png: u64 = files.iter().filter_map(|file| file.metadata().ok()).map(|m| m.len()).sum();
+    println!("as PNG: {:.1} KB a screenshot", png as f64 / files.len() as f64 / 1e3);
+    let moments = product.moments("desk")?;
+    ensure!(moments.len() == files.len(), "{} of {} moments", moments.len(), files.len());
+    for (time_ms, file) in moments.iter().zip(&files) {
+        let frame = product.frame("desk", *time_ms)?;
+        ensure!(frame == read_picture(file)?, "{} differs at {time_ms}", file.display());
+    }
+    println!("deskreel frame: all {} moments exact", moments.len());
+    let jumps = prove_canvas(&product, "desk", &files, START, 50, 2).await?;
+    let mut took: Vec<u128> = jumps.took.iter().map(std::time::Duration::as_millis).collect();
+    took.sort_unstable();
+    println!(
+        "canvas: {} random moments exact ({} forward, {} backward); seek with readback and hash: \
+         median {} ms, max {} ms",
+        took.len(),
+        jumps.forward,
+        jumps.backward,
+        took[took.len() / 2],
+        took[took.len() - 1],
+    );
+    Ok(())
+}
