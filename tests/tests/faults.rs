@@ -202,17 +202,12 @@ async fn output(command: std::process::Command) -> Result<std::process::Output> 
 }
 
 /// Imports the sample through a row's faults, finishes it without them if need be, proves it.
-async fn import(
-    behind: Arc<Behind>,
-    number: usize,
-    row: Row,
-    expected: Arc<Vec<RgbImage>>,
-) -> Result<Came> {
+async fn import(behind: Arc<Behind>, number: usize, row: Row, sample: Arc<Sample>) -> Result<Came> {
     let proxy = FaultProxy::start(behind.address()?).await?;
     let agent = Agent::new(behind.place(&proxy.origin()), &format!("row-{number}"))?;
     proxy.begin(Schedule::new(row.fault, row.pattern, row.seed));
     let start = Instant::now();
-    let first = output(agent.import(&sample_recording())?).await?;
+    let first = output(agent.import(sample.folder.path())?).await?;
     let time = start.elapsed();
     let (requests, struck) = proxy.heal();
     let mut said = Vec::new();
@@ -221,21 +216,24 @@ async fn import(
         assert_told(&behind, &row, &proxy.origin(), first.status.code(), &text)?;
         said.push(text);
         proxy.listens_again().await;
-        let again = output(agent.import(&sample_recording())?).await?;
+        let again = output(agent.import(sample.folder.path())?).await?;
         let text = String::from_utf8_lossy(&again.stderr).into_owned();
         ensure!(again.status.success(), "running it again failed: {text}");
     }
-    agent.prove(&expected).await?;
+    // On a thread of its own: proving borrows across its waits, which tasks that move cannot.
+    let here = tokio::runtime::Handle::current();
+    let proving = move || here.block_on(agent.prove(&sample.pictures));
+    tokio::task::spawn_blocking(proving).await??;
     Ok(Came { row, requests, struck, time, said, of: 1 })
 }
 
 /// Reads moments through a row's faults: exact, or not at all and said so.
-async fn read(behind: Arc<Behind>, row: Row, expected: Arc<Vec<RgbImage>>) -> Result<Came> {
+async fn read(behind: Arc<Behind>, row: Row, sample: Arc<Sample>) -> Result<Came> {
     let proxy = FaultProxy::start(behind.address()?).await?;
     let agent = Arc::new(Agent::new(behind.place(&proxy.origin()), "desk")?);
     proxy.begin(Schedule::new(row.fault, row.pattern, row.seed));
     let start = Instant::now();
-    let numbers = [11_usize, 0, 6];
+    let numbers = [7_usize, 0, 4];
     let mut said = Vec::new();
     for number in numbers {
         let reader = agent.clone();
@@ -246,7 +244,7 @@ async fn read(behind: Arc<Behind>, row: Row, expected: Arc<Vec<RgbImage>>) -> Re
         match picture {
             Some(picture) => {
                 ensure!(output.status.success(), "a picture was written and it failed: {text}");
-                ensure!(picture == expected[number], "screenshot {number} is wrong");
+                ensure!(picture == sample.pictures[number], "screenshot {number} is wrong");
             }
             None => {
                 assert_told(&behind, &row, &proxy.origin(), output.status.code(), &text)?;
@@ -260,27 +258,47 @@ async fn read(behind: Arc<Behind>, row: Row, expected: Arc<Vec<RgbImage>>) -> Re
     let time_ms = START + 5 * INTERVAL;
     let (output, picture) = tokio::task::spawn_blocking(move || agent.frame(time_ms)).await??;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(picture.as_ref() == Some(&expected[5]), "without faults it is not exact: {text}");
+    ensure!(
+        picture.as_ref() == Some(&sample.pictures[5]),
+        "without faults it is not exact: {text}"
+    );
     Ok(Came { row, requests, struck, time, said, of: numbers.len() })
 }
 
-fn sample() -> Result<Arc<Vec<RgbImage>>> {
-    Ok(Arc::new(read_all(&pictures(&sample_recording())?)?))
+/// The first screenshots of the sample recording, in a folder and as pixels: enough for faults in
+/// every place, and few enough to be imported dozens of times.
+struct Sample {
+    folder: tempfile::TempDir,
+    pictures: Vec<RgbImage>,
+}
+
+impl Sample {
+    const SCREENSHOTS: usize = 8;
+
+    fn take() -> Result<Arc<Self>> {
+        let mut files = pictures(&sample_recording())?;
+        files.truncate(Self::SCREENSHOTS);
+        let folder = tempfile::tempdir()?;
+        for file in &files {
+            std::fs::copy(file, folder.path().join(file.file_name().context("a name")?))?;
+        }
+        Ok(Arc::new(Self { folder, pictures: read_all(&files)? }))
+    }
 }
 
 /// The import, then the reading, through all their rows.
 async fn import_and_read(behind: Behind, name: &str) -> Result<()> {
-    let (behind, expected) = (Arc::new(behind), sample()?);
+    let (behind, sample) = (Arc::new(behind), Sample::take()?);
     let rows = [&SINGLE[..], &MANY].concat();
-    let title = format!("import of 12 screenshots into {name}");
-    run_table(&title, &rows, |number, row| import(behind.clone(), number, row, expected.clone()))
+    let title = format!("import of {} screenshots into {name}", Sample::SCREENSHOTS);
+    run_table(&title, &rows, |number, row| import(behind.clone(), number, row, sample.clone()))
         .await?;
     let agent = Agent::new(behind.place(&format!("http://{}", behind.address()?)), "desk")?;
-    let imported = output(agent.import(&sample_recording())?).await?;
+    let imported = output(agent.import(sample.folder.path())?).await?;
     ensure!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
     let rows = [&SINGLE[..], &MANY, &BITS].concat();
     let title = format!("`deskreel frame` of 3 moments from {name}");
-    run_table(&title, &rows, |_, row| read(behind.clone(), row, expected.clone())).await
+    run_table(&title, &rows, |_, row| read(behind.clone(), row, sample.clone())).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -304,7 +322,8 @@ async fn settle(browser: &Browser, time_ms: u64) -> Result<serde_json::Value> {
     let body = format!(
         "p.currentTime = {time_ms} / 1000;
          const there = () => p.shownTime === {time_ms} && !p.seeking;
-         const ended = () => p.error || !['ready', 'loading'].includes(p.status);
+         // Offline it goes on trying by itself; from these only a person gets it.
+         const ended = () => p.error || ['expired', 'denied', 'locked'].includes(p.status);
          for (let i = 0; i < 2000 && !there() && !ended(); i++)
            await new Promise(r => setTimeout(r, 10));
          return {{ there: there(), status: p.status, error: p.error && p.error.message }};"
@@ -324,7 +343,7 @@ async fn watch(
     proxy.begin(Schedule::new(row.fault, row.pattern, row.seed));
     let start = Instant::now();
     browser.go(&page).await?;
-    let numbers = [3_usize, 11, 0, 7];
+    let numbers = [3_usize, 7, 0, 5];
     let mut said = Vec::new();
     for number in numbers {
         let time_ms = START + number as u64 * INTERVAL;
@@ -367,17 +386,17 @@ async fn through_every_fault_the_canvas_is_exact_or_the_player_says_why_not() ->
         not_run("faults", "the browser: the player is not built; run `cargo xtask wasm`");
         return Ok(());
     }
-    let (product, expected) = (Arc::new(Product::start()?), sample()?);
+    let (product, sample) = (Arc::new(Product::start()?), Sample::take()?);
     let place =
         StoreOptions { store: Some(product.origin().to_owned()), ..StoreOptions::default() };
-    let imported = output(Agent::new(place, "desk")?.import(&sample_recording())?).await?;
+    let imported = output(Agent::new(place, "desk")?.import(sample.folder.path())?).await?;
     ensure!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
     // One window for all rows; each has its proxy, so that none sees another's cache.
     let browser = Arc::new(tokio::sync::Mutex::new(Browser::open(1440, 900, false).await?));
     let rows = [&SINGLE[..], &BITS].concat();
     run_table("the canvas at 4 moments, from the embedded store", &rows, |_, row| {
-        let (browser, product, expected) = (browser.clone(), product.clone(), expected.clone());
-        async move { watch(&*browser.lock().await, &product, row, &expected).await }
+        let (browser, product, sample) = (browser.clone(), product.clone(), sample.clone());
+        async move { watch(&*browser.lock().await, &product, row, &sample.pictures).await }
     })
     .await
 }

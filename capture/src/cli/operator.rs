@@ -26,7 +26,9 @@ impl Streams {
     /// # Errors
     /// [`Failure`] when the flag holds no time.
     pub(super) fn now_ms(&self) -> Result<u64, Failure> {
-        self.now.as_ref().map_or_else(|| Ok(now_ms()), |text| parse_time(text).map_err(Failure::usage))
+        self.now
+            .as_ref()
+            .map_or_else(|| Ok(now_ms()), |text| parse_time(text).map_err(Failure::usage))
     }
 
     /// The streams, for reading.

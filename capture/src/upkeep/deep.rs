@@ -12,8 +12,8 @@ use deskreel_store::StoreError;
 use futures_util::{StreamExt, stream};
 
 use super::survey::{ObjectError, StreamObjects, Survey};
-use crate::core::upkeep::audit::{Fault, Problem};
 use crate::core::upkeep::WINDOW_MS;
+use crate::core::upkeep::audit::{Fault, Problem};
 
 /// Objects fetched ahead.
 const AHEAD: usize = 6;
@@ -215,11 +215,8 @@ enum Verdict {
 impl Canvas {
     fn new(manifest: &Manifest, moment: &Moment) -> Result<Self, FormatError> {
         let layout = &manifest.layouts[moment.layout as usize];
-        let too_large = |_| FormatError::Invalid {
-            what: "layout",
-            at: 0,
-            reason: "a surface is too large",
-        };
+        let too_large =
+            |_| FormatError::Invalid { what: "layout", at: 0, reason: "a surface is too large" };
         let blank = |s: &deskreel_format::SurfaceInfo| Picture::filled(s.width, s.height, [0; 3]);
         let pictures = layout.surfaces.iter().map(|s| blank(s).map_err(too_large));
         Ok(Self {
@@ -255,7 +252,8 @@ impl Canvas {
         if !self.missing.is_empty() {
             return Verdict::Missing;
         }
-        for (surface, (picture, expected)) in self.pictures.iter().zip(&moment.digests).enumerate() {
+        for (surface, (picture, expected)) in self.pictures.iter().zip(&moment.digests).enumerate()
+        {
             let found = Digest::of(picture);
             if found != *expected {
                 return Verdict::Other { surface, expected: *expected, found };

@@ -130,11 +130,7 @@ fn check_silence(
 }
 
 /// After everything is done, nothing may tell of the range, and every reference resolve as before.
-fn prove(
-    objects: &StreamObjects,
-    request: &Request,
-    survey: &Survey,
-) -> Result<(), UpkeepError> {
+fn prove(objects: &StreamObjects, request: &Request, survey: &Survey) -> Result<(), UpkeepError> {
     let all = survey.segments.iter().chain(&survey.indexes);
     let told = all.flat_map(|facts| facts.moments.iter().chain(&facts.listed));
     let left = told.filter(|time| request.range.contains(time)).count();

@@ -77,7 +77,12 @@ async fn objects(
     let silent = "nothing rests on it, but an agent cannot notice a second one of its name";
     Ok(vec![
         finding("If-None-Match on PUT", create_only, false, silent),
-        finding("Range on GET", store.honours_ranges(key).await, true, "seeking takes whole objects"),
+        finding(
+            "Range on GET",
+            store.honours_ranges(key).await,
+            true,
+            "seeking takes whole objects",
+        ),
         finding("wrong Content-MD5 refused", store.refuses_wrong_md5(md5).await, false, ""),
         finding("wrong SHA-256 refused", store.refuses_wrong_sha256(sha256).await, false, ""),
         preflight(store, key, &wishes.origins).await,
@@ -152,7 +157,9 @@ async fn preflight(store: &S3Store, key: &str, origins: &[String]) -> Finding {
         )
     };
     match asked.await {
-        Ok(honoured) => finding(feature, Ok(honoured), false, "the player works from its origin only"),
+        Ok(honoured) => {
+            finding(feature, Ok(honoured), false, "the player works from its origin only")
+        }
         Err(detail) => Finding { feature, honoured: None, needed: false, detail },
     }
 }

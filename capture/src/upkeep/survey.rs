@@ -152,7 +152,8 @@ impl StreamObjects {
     /// [`StoreError`].
     pub async fn list(&self) -> Result<Listing, StoreError> {
         let mut listing = Listing::default();
-        let entry = |id, meta: &ObjectMeta| Entry { id, size: meta.size, modified_ms: meta.modified_ms };
+        let entry =
+            |id, meta: &ObjectMeta| Entry { id, size: meta.size, modified_ms: meta.modified_ms };
         for meta in self.store.list_all(&self.stream.segments_prefix()).await? {
             match SegmentId::from_key(&meta.key) {
                 Ok(id) => listing.segments.push(entry(id, &meta)),
@@ -181,15 +182,13 @@ impl StreamObjects {
         let listing = self.list().await?;
         let of = (listing.segments.len() + listing.indexes.len()) as u64;
         progress(0, of);
-        let mut survey =
-            Survey { index_entries: listing.indexes.clone(), ..Survey::default() };
+        let mut survey = Survey { index_entries: listing.indexes.clone(), ..Survey::default() };
         for key in listing.foreign {
             let what = "its key is none of Deskreel's; delete it if it is not yours";
             survey.problem(Fault::ForeignKey, key, what.to_owned());
         }
-        let requests = listing.segments.iter().map(|entry| async {
-            (*entry, self.segment(*entry).await)
-        });
+        let requests =
+            listing.segments.iter().map(|entry| async { (*entry, self.segment(*entry).await) });
         let mut answers = stream::iter(requests).buffered(PARALLEL);
         let mut done = 0;
         while let Some((entry, answer)) = answers.next().await {
@@ -232,7 +231,8 @@ impl StreamObjects {
         if entry.size == 0 {
             return Err(FormatError::Truncated { what: "segment", at: 0 }.into());
         }
-        let mut bytes = self.store.get(&key, Some(0..first_read(size).into())).await?.bytes.to_vec();
+        let mut bytes =
+            self.store.get(&key, Some(0..first_read(size).into())).await?.bytes.to_vec();
         let header = SegmentHeader::decode(&bytes, &self.limits)?;
         if u64::from(header.object_len) != entry.size {
             let reason = "the object has another length than its header says";
@@ -331,7 +331,8 @@ mod tests {
         let stream = StreamName::parse("desk").unwrap();
         let hour = 1_763_899_200_000;
         assert_eq!(index_hour(&stream, &stream.index_key(hour)), Some(hour));
-        for key in ["index/desk/2025-11-23/12", "index/desk/x/12.idx", "index/desk/2025-11-23/24.idx"]
+        for key in
+            ["index/desk/2025-11-23/12", "index/desk/x/12.idx", "index/desk/2025-11-23/24.idx"]
         {
             assert_eq!(index_hour(&stream, key), None, "{key}");
         }

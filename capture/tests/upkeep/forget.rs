@@ -42,7 +42,8 @@ async fn assert_kept(store: &Arc<Faulty>, kept: impl IntoIterator<Item = u64>) {
 
 #[tokio::test]
 async fn no_pixel_that_only_forgotten_moments_showed_is_left_and_the_rest_is_exact() {
-    for (batch, shots) in [(1, 5..9), (1, 0..3), (1, 17..20), (6, 4..9), (6, 6..12), (4, 0..20), (3, 7..8)]
+    for (batch, shots) in
+        [(1, 5..9), (1, 0..3), (1, 17..20), (6, 4..9), (6, 6..12), (4, 0..20), (3, 7..8)]
     {
         let store = recorded(20, batch).await;
         let before = tiles(&store).await;
@@ -115,23 +116,13 @@ async fn forgetting_again_and_elsewhere_changes_only_what_it_must() {
     assert_eq!(forget(&store, 15..17).await.expect("nothing to do"), Forgotten::default());
     assert_eq!(contents(&store).await, once);
     // What does not refer to it keeps its objects.
-    let first: BTreeMap<_, _> = once.iter().filter(|(key, _)| **key < name().segment_key_before(14)).collect();
+    let first: BTreeMap<_, _> =
+        once.iter().filter(|(key, _)| **key < name().segments_from(at(14))).collect();
     assert_eq!(first.len(), 7);
     forget(&store, 3..4).await.expect("it can be forgotten");
     let kept = (0..20).filter(|shot| ![3, 15, 16].contains(shot));
     assert_eq!(tiles(&store).await, shown(kept.clone()));
     assert_kept(&store, kept).await;
-}
-
-trait KeyBefore {
-    fn segment_key_before(&self, shot: u64) -> String;
-}
-
-impl KeyBefore for deskreel_format::StreamName {
-    /// Sorts after the keys of all segments that begin before a screenshot.
-    fn segment_key_before(&self, shot: u64) -> String {
-        self.segments_from(at(shot))
-    }
 }
 
 #[tokio::test]
@@ -140,7 +131,9 @@ async fn summaries_lose_the_forgotten_moments_and_absences_stay() {
     let limits = Limits::default();
     let mut manifest = {
         let key = contents(&store).await.into_keys().next().expect("a segment");
-        Segment::decode(&store.get(&key, None).await.expect("it").bytes, &limits).expect("it").manifest
+        Segment::decode(&store.get(&key, None).await.expect("it").bytes, &limits)
+            .expect("it")
+            .manifest
     };
     // A segment of absences alone, in the range, and one with a summary, after it.
     manifest.id.first_ms = at(2) + 1;
@@ -177,8 +170,7 @@ async fn a_stream_that_is_being_recorded_is_left_alone() {
 #[tokio::test]
 async fn an_object_that_cannot_be_read_stops_it_before_anything_is_changed() {
     let store = recorded(3, 1).await;
-    let mut id = deskreel_format::SegmentId { first_ms: at(1), writer: 9 };
-    id.first_ms += 5;
+    let id = deskreel_format::SegmentId { first_ms: at(1) + 5, writer: 9 };
     store.put(&name().segment_key(id), "damaged".into(), PUT).await.expect("room");
     let before = contents(&store).await;
     let refused = forget(&store, 1..2).await;

@@ -14,7 +14,9 @@ use deskreel_capture::source::Surface;
 use deskreel_capture::upkeep::survey::StreamObjects;
 use deskreel_format::codec::Codec;
 use deskreel_format::{DomainKey, Limits, Pack, Picture, Segment, StreamName, TileSize};
-use deskreel_store::{ListPage, MemoryStore, Object, ObjectMeta, ObjectStore, Put, PutMode, StoreError};
+use deskreel_store::{
+    ListPage, MemoryStore, Object, ObjectMeta, ObjectStore, Put, PutMode, StoreError,
+};
 
 /// Milliseconds between screenshots.
 pub(crate) const STEP: u64 = 10_000;
@@ -29,11 +31,11 @@ pub(crate) fn picture(shot: u64) -> Picture {
         for x in 0..width {
             let cell = u64::from(y / 16 * 5 + x / 16);
             let seed = match cell % 5 {
-                0 => 1_000 + cell,             // never changes
-                1 => 2_000 + cell + shot % 3 * 100, // comes back
-                2 => 3_000 + cell + shot / 4 * 100, // changes now and then
+                0 => 1_000 + cell,                               // never changes
+                1 => 2_000 + cell + shot % 3 * 100,              // comes back
+                2 => 3_000 + cell + shot / 4 * 100,              // changes now and then
                 3 => 4_000 + cell + (shot + cell) / 2 % 4 * 100, // comes back elsewhere in time
-                _ => 5_000 + cell + shot * 100, // always new
+                _ => 5_000 + cell + shot * 100,                  // always new
             };
             let value = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 24;
             rgb.extend([value as u8, (value >> 8) as u8, (u64::from(x % 16 + y % 16) * 3) as u8]);
@@ -72,11 +74,15 @@ pub(crate) async fn recorded(shots: u64, batch: usize) -> Arc<Faulty> {
     let store = Arc::new(Faulty::new());
     let mut recorder = recorder(7);
     for shot in 0..shots {
-        let surface = Surface { name: "a".into(), x: 0, y: 0, scale_milli: 1000, picture: picture(shot) };
+        let surface =
+            Surface { name: "a".into(), x: 0, y: 0, scale_milli: 1000, picture: picture(shot) };
         recorder.shoot(at(shot), vec![surface], false).expect("a screenshot");
         if recorder.pending() == batch || shot + 1 == shots {
             let sealed = recorder.seal().expect("a segment").expect("it has screenshots");
-            store.put(&name().segment_key(sealed.id), sealed.bytes.into(), PUT).await.expect("room");
+            store
+                .put(&name().segment_key(sealed.id), sealed.bytes.into(), PUT)
+                .await
+                .expect("room");
         }
     }
     store
@@ -105,7 +111,9 @@ pub(crate) async fn tiles(store: &Faulty) -> BTreeSet<Vec<u8>> {
         let Some(packs) = key.starts_with("segments/").then(|| packs_of(&bytes)) else { continue };
         for pack in packs {
             let decoded = Pack::decode(&pack, &limits).expect("a pack");
-            tiles.extend((0..decoded.tiles()).filter_map(|slot| decoded.tile(slot)).map(<[u8]>::to_vec));
+            tiles.extend(
+                (0..decoded.tiles()).filter_map(|slot| decoded.tile(slot)).map(<[u8]>::to_vec),
+            );
         }
     }
     tiles
@@ -129,7 +137,8 @@ pub(crate) fn shown(shots: impl IntoIterator<Item = u64>) -> BTreeSet<Vec<u8>> {
     for shot in shots {
         let picture = picture(shot);
         let size = TileSize::new(16).expect("a size of the format");
-        let grid = deskreel_format::Grid::new(picture.width(), picture.height(), size).expect("a grid");
+        let grid =
+            deskreel_format::Grid::new(picture.width(), picture.height(), size).expect("a grid");
         for cell in 0..grid.cells() {
             let mut tile = vec![0; size.tile_bytes()];
             grid.cut(picture.rgb(), cell, &mut tile);

@@ -62,8 +62,10 @@ async fn a_flipped_bit_anywhere_is_found() {
     let origin = recorded(3, 1).await;
     let key = keys(&origin).await.remove(1);
     let whole = contents(&origin).await.remove(&key).expect("it was listed");
-    let start = Segment::decode(&whole, &Limits::default()).expect("a segment").packs_start as usize;
-    for at_byte in (0..whole.len()).step_by(7).chain([4, 8, 12, start, start + 8, whole.len() - 1]) {
+    let start =
+        Segment::decode(&whole, &Limits::default()).expect("a segment").packs_start as usize;
+    for at_byte in (0..whole.len()).step_by(7).chain([4, 8, 12, start, start + 8, whole.len() - 1])
+    {
         let store = origin.copy().await;
         let mut damaged = whole.to_vec();
         damaged[at_byte] ^= 0x10;

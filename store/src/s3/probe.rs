@@ -27,7 +27,8 @@ impl S3Store {
     pub async fn object_url(&self, key: &str) -> Result<String, StoreError> {
         let call = self.call("GetObject", key);
         let expiry = PresigningConfig::expires_in(Duration::from_secs(60));
-        let expiry = expiry.map_err(|error| StoreError::InvalidConfig { reason: error.to_string() })?;
+        let expiry =
+            expiry.map_err(|error| StoreError::InvalidConfig { reason: error.to_string() })?;
         let request = self.client.get_object().bucket(&self.bucket).key(self.prefix.full_key(key)?);
         let presigned = request.presigned(expiry).await.map_err(|error| call.explain(error))?;
         let url = presigned.uri().split('?').next().unwrap_or_default();

@@ -107,11 +107,8 @@ async fn sweep(
 }
 
 fn rows(objects: &StreamObjects, plan: &SweepPlan) -> Vec<Row> {
-    let row = |object, doomed: &Doomed| Row {
-        object,
-        bytes: doomed.entry.size,
-        reason: doomed.reason,
-    };
+    let row =
+        |object, doomed: &Doomed| Row { object, bytes: doomed.entry.size, reason: doomed.reason };
     let stream = objects.stream();
     let segments = plan.segments.iter().map(|d| row(stream.segment_key(d.entry.id), d));
     let indexes = plan.indexes.iter().map(|d| row(stream.index_key(d.entry.id.first_ms), d));

@@ -6,8 +6,8 @@ use deskreel_format::segment::MAX_SPAN_MS;
 use deskreel_format::{PackRef, SegmentId, StreamName};
 use serde::Serialize;
 
-use super::facts::Facts;
 use super::WINDOW_MS;
+use super::facts::Facts;
 use crate::agent::LEASE_MS;
 
 /// Which promise is broken.

@@ -128,9 +128,8 @@ pub(crate) mod made {
         refers.sort_unstable();
         let (first, last) = (moments.first().copied(), moments.last().copied());
         let packs = shows.iter().copied().chain([first_ms]).map(pack);
-        let uses = packs.filter_map(|pack| {
-            Some(PackUse { pack, first_ms: first?, last_ms: last? })
-        });
+        let uses =
+            packs.filter_map(|pack| Some(PackUse { pack, first_ms: first?, last_ms: last? }));
         Facts {
             entry: Entry { id: id(first_ms), size: 1_000, modified_ms: first_ms as i64 },
             moments: moments.to_vec(),
@@ -146,20 +145,12 @@ pub(crate) mod made {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use deskreel_format::{
-        CellChange, Digest, Layout, Moment, SurfaceInfo, TileRef, TileSize,
-    };
+    use deskreel_format::{CellChange, Digest, Layout, Moment, SurfaceInfo, TileRef, TileSize};
 
     #[test]
     fn a_pack_is_used_from_the_first_to_the_last_moment_that_shows_it_not_that_changes_it() {
-        let info = SurfaceInfo {
-            name: "a".into(),
-            x: 0,
-            y: 0,
-            scale_milli: 1000,
-            width: 16,
-            height: 8,
-        };
+        let info =
+            SurfaceInfo { name: "a".into(), x: 0, y: 0, scale_milli: 1000, width: 16, height: 8 };
         let moment = |time_ms, changes: &[(u32, u32)]| Moment {
             time_ms,
             layout: 0,

@@ -69,9 +69,9 @@ pub fn plan(
         .map(|s| (s.entry.id, s))
         .collect();
     let replacements = in_order(&by_id)?.into_iter().map(|id| replace(by_id[&id], range));
-    let stale = indexes.iter().filter(|index| {
-        holds(index, range) || index.refers.iter().any(|id| replaced.contains(id))
-    });
+    let stale = indexes
+        .iter()
+        .filter(|index| holds(index, range) || index.refers.iter().any(|id| replaced.contains(id)));
     Ok(ForgetPlan {
         replacements: replacements.collect::<Result<_, _>>()?,
         indexes: stale.map(|index| index.entry.id.first_ms).collect(),
@@ -148,9 +148,10 @@ fn replace(facts: &Facts, range: &Range<u64>) -> Result<Replacement, ForgetError
     Ok(Replacement { old, heir, forgotten, kept })
 }
 
-/// An id greater than `old`, the same for the same range.
+/// An id greater than `old`, the same for the same range. All heirs of one run of an agent share a
+/// writer, as their segments did: readers look no further once a writer's newest segment is found.
 fn heir(old: SegmentId, first_ms: u64, range: &Range<u64>) -> Result<SegmentId, ForgetError> {
-    let text = format!("heir of {old} without {}..{}", range.start, range.end);
+    let text = format!("heir without {}..{}", range.start, range.end);
     let hash = blake3::hash(text.as_bytes());
     // Small steps leave room for many heirs of heirs.
     let step = u32::from(u16::from_le_bytes([hash.as_bytes()[0], hash.as_bytes()[1]])) + 1;
@@ -196,7 +197,7 @@ mod tests {
         let plan = plan(&segments, &[], &(20..25)).unwrap();
         let heirs: Vec<SegmentId> = plan.replacements.iter().filter_map(|r| r.heir).collect();
         assert_eq!(heirs.iter().map(|id| id.first_ms).collect::<Vec<_>>(), [25, 30]);
-        assert!(heirs[1] > id(30));
+        assert!(heirs[1] > id(30) && heirs[1].writer == heirs[0].writer);
         let other = super::plan(&segments, &[], &(20..24)).unwrap();
         assert_ne!(other.replacements[1].heir, Some(heirs[1]));
     }
@@ -229,8 +230,12 @@ mod tests {
             index.listed = listed.to_vec();
             index
         };
-        let indexes =
-            [index(0, &[20], &[]), index(1, &[], &[30]), index(2, &[29], &[10]), index(3, &[], &[])];
+        let indexes = [
+            index(0, &[20], &[]),
+            index(1, &[], &[30]),
+            index(2, &[29], &[10]),
+            index(3, &[], &[]),
+        ];
         assert_eq!(plan(&segments, &indexes, &(20..21)).unwrap().indexes, [0, 1]);
     }
 

@@ -65,7 +65,6 @@ impl Rewriter {
         self.replacements.get(&id).is_some_and(|replacement| replacement.forgotten > 0)
     }
 
-
     /// The packs whose bytes [`Self::rewrite`] needs to write the heir of `segment`.
     pub fn needs(&self, segment: &Manifest) -> Vec<PackRef> {
         let mut needs: Vec<PackRef> = Vec::new();
@@ -102,7 +101,8 @@ impl Rewriter {
         });
         let mut pairs: Vec<(PackRef, u32, PackRef, u32)> = Vec::new();
         each_kept(old, &self.range, |moment, screen| {
-            for (from, to) in screen.cells.iter().zip(heirs.get(&moment.time_ms).into_iter().flatten())
+            for (from, to) in
+                screen.cells.iter().zip(heirs.get(&moment.time_ms).into_iter().flatten())
             {
                 let (from_pack, to_pack) =
                     (old.packs[from.pack as usize], heir.packs[to.pack as usize]);
@@ -142,7 +142,18 @@ impl Rewriter {
         bytes: &HashMap<PackRef, Bytes>,
         limits: &Limits,
     ) -> Result<Vec<u8>, RewriteError> {
-        let mut heir = Heir { rewriter: self, old: segment, id, packs: Vec::new(), end: 0, tiles: HashMap::new(), whole: HashMap::new(), table: Vec::new(), numbers: HashMap::new(), decoded: HashMap::new() };
+        let mut heir = Heir {
+            rewriter: self,
+            old: segment,
+            id,
+            packs: Vec::new(),
+            end: 0,
+            tiles: HashMap::new(),
+            whole: HashMap::new(),
+            table: Vec::new(),
+            numbers: HashMap::new(),
+            decoded: HashMap::new(),
+        };
         if !heir.rewriter.loses(segment.id) {
             heir.copy_packs(bytes)?;
         }
@@ -246,7 +257,12 @@ impl Heir<'_> {
             packs: self.table.clone(),
             moments,
             absences: old.absences.clone(),
-            tail: old.tail.iter().filter(|s| !self.rewriter.range.contains(&s.time_ms)).copied().collect(),
+            tail: old
+                .tail
+                .iter()
+                .filter(|s| !self.rewriter.range.contains(&s.time_ms))
+                .copied()
+                .collect(),
         })
     }
 
@@ -352,10 +368,9 @@ fn positions(grids: &[Grid]) -> Vec<TilePos> {
     let mut positions = Vec::new();
     for grid in grids {
         let cells = 0..grid.cells() as u32;
-        positions.extend(cells.map(|cell| TilePos {
-            row: above + cell / grid.cols(),
-            col: cell % grid.cols(),
-        }));
+        positions.extend(
+            cells.map(|cell| TilePos { row: above + cell / grid.cols(), col: cell % grid.cols() }),
+        );
         above += grid.rows();
     }
     positions

@@ -173,7 +173,8 @@ mod tests {
 
     #[test]
     fn an_index_goes_when_its_hour_does() {
-        let hour = |first_ms| Entry { id: SegmentId { first_ms, writer: 0 }, size: 1, modified_ms: 0 };
+        let hour =
+            |first_ms| Entry { id: SegmentId { first_ms, writer: 0 }, size: 1, modified_ms: 0 };
         let over = EDGE - HOUR_MS;
         let plan = plan(&[], &[], &[hour(over), hour(over + HOUR_MS)], RULE);
         assert_eq!(plan.indexes.len(), 1);
@@ -189,7 +190,10 @@ mod tests {
 
     /// Streams in which each segment shows some of those up to 24 h before it.
     fn streams() -> impl Strategy<Value = Vec<Facts>> {
-        let steps = prop::collection::vec((1_u64..200, prop::collection::vec(any::<prop::sample::Index>(), 0..4)), 1..60);
+        let steps = prop::collection::vec(
+            (1_u64..200, prop::collection::vec(any::<prop::sample::Index>(), 0..4)),
+            1..60,
+        );
         steps.prop_map(|steps| {
             let mut facts: Vec<Facts> = Vec::new();
             let mut at = NOW - 60 * HOUR_MS;
@@ -198,8 +202,11 @@ mod tests {
                 let leased = |first: &u64| at - first < WINDOW_MS;
                 let near: Vec<u64> =
                     facts.iter().map(|f| f.entry.id.first_ms).filter(leased).collect();
-                let shows: Vec<u64> =
-                    picks.iter().filter(|_| !near.is_empty()).map(|p| near[p.index(near.len())]).collect();
+                let shows: Vec<u64> = picks
+                    .iter()
+                    .filter(|_| !near.is_empty())
+                    .map(|p| near[p.index(near.len())])
+                    .collect();
                 facts.push(segment(at, &[at, at + 10_000], &shows));
             }
             facts
