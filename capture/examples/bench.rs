@@ -47,7 +47,11 @@ fn main() {
     }
     let count = files.len() as f64;
     let png_bytes = rows[0].bytes as f64;
-    println!("{} screenshots of '{}'\n", files.len(), folder.file_name().map_or("".into(), |n| n.to_string_lossy()));
+    println!(
+        "{} screenshots of '{}'\n",
+        files.len(),
+        folder.file_name().map_or("".into(), |n| n.to_string_lossy())
+    );
     println!("| way to store | KB a screenshot | of PNG | ms a screenshot | cold seek |");
     println!("|---|---|---|---|---|");
     for row in rows {

@@ -193,9 +193,7 @@ impl Uploader {
         match self.store.put(&key, bytes, put).await {
             // An earlier attempt whose answer was lost: writers never reuse an id, so an object of
             // this key and size is this one.
-            Err(StoreError::AlreadyExists { .. })
-                if self.store.head(&key).await?.size == size =>
-            {
+            Err(StoreError::AlreadyExists { .. }) if self.store.head(&key).await?.size == size => {
                 Ok(())
             }
             outcome => Ok(outcome?),

@@ -56,8 +56,7 @@ impl ConfigFile {
             }
             Err(source) => return Err(ConfigError::Read { path: path.to_owned(), source }),
         };
-        Self::parse(&text)
-            .map_err(|reason| ConfigError::Parse { path: path.to_owned(), reason })
+        Self::parse(&text).map_err(|reason| ConfigError::Parse { path: path.to_owned(), reason })
     }
 
     /// Reads the text of a config file.
@@ -105,7 +104,10 @@ const KEYS: [&str; 9] = [
 /// How many letters of `typed` stand in `known` in the same order: a rough likeness.
 fn common_letters(known: &str, typed: &str) -> usize {
     let mut letters = typed.chars();
-    known.chars().filter(|letter| letters.clone().next() == Some(*letter) && letters.next().is_some()).count()
+    known
+        .chars()
+        .filter(|letter| letters.clone().next() == Some(*letter) && letters.next().is_some())
+        .count()
 }
 
 /// `10s`, `2m`, `1h`, `500ms`: a positive length of time in milliseconds, at most a day.
@@ -132,7 +134,8 @@ pub fn parse_duration(text: &str) -> Result<u32, String> {
 /// # Errors
 /// A text that says what is expected.
 pub fn parse_time(text: &str) -> Result<u64, String> {
-    let wrong = || format!("'{text}' is no time; write 2026-11-23T09:30:00Z, or milliseconds since 1970");
+    let wrong =
+        || format!("'{text}' is no time; write 2026-11-23T09:30:00Z, or milliseconds since 1970");
     if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
         let time: u64 = text.parse().map_err(|_| wrong())?;
         let end = deskreel_format::time::END_OF_TIME_MS;
@@ -144,7 +147,8 @@ pub fn parse_time(text: &str) -> Result<u64, String> {
 
 /// A time as RFC 3339 in UTC, with milliseconds.
 pub fn show_time(time_ms: u64) -> String {
-    let time = i64::try_from(time_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let time =
+        i64::try_from(time_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     time.map_or_else(|| format!("{time_ms} ms"), |time| format!("{time:.3}"))
 }
 

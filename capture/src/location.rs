@@ -45,19 +45,25 @@ pub enum Role {
 #[derive(Debug, thiserror::Error)]
 pub enum LocationError {
     /// The address is neither a bucket nor a server.
-    #[error("'{address}' is no store; write s3://bucket/prefix, or the http:// address of a Deskreel server")]
+    #[error(
+        "'{address}' is no store; write s3://bucket/prefix, or the http:// address of a Deskreel server"
+    )]
     Address {
         /// What was given.
         address: String,
     },
     /// Only an operator may do it, and a server grants less.
-    #[error("this takes an operator's access to the bucket, and {address} is a Deskreel server, whose grants can only read and add; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (on the server's machine: eval \"$(deskreel-server credentials --data DIR)\") and pass --store s3://BUCKET --endpoint {address}")]
+    #[error(
+        "this takes an operator's access to the bucket, and {address} is a Deskreel server, whose grants can only read and add; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (on the server's machine: eval \"$(deskreel-server credentials --data DIR)\") and pass --store s3://BUCKET --endpoint {address}"
+    )]
     NotOperator {
         /// What was given.
         address: String,
     },
     /// The server did not answer.
-    #[error("the server at {origin} does not answer ({reason}); start it with `deskreel-server serve`, or name another store with --store")]
+    #[error(
+        "the server at {origin} does not answer ({reason}); start it with `deskreel-server serve`, or name another store with --store"
+    )]
     Unreachable {
         /// Which server.
         origin: String,
@@ -213,8 +219,9 @@ impl Door {
         let status = answer.status();
         let body = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|error| {
-                Setback { error: self.refused(format!("its answer is no grant: {error}")), passing: false }
+            return serde_json::from_slice(&body).map_err(|error| Setback {
+                error: self.refused(format!("its answer is no grant: {error}")),
+                passing: false,
             });
         }
         let said: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -250,7 +257,10 @@ impl Door {
         }
         // Where nothing listens a person should be told at once.
         let passing = !error.is_connect() && !error.is_builder();
-        Setback { error: LocationError::Unreachable { origin: self.origin.clone(), reason }, passing }
+        Setback {
+            error: LocationError::Unreachable { origin: self.origin.clone(), reason },
+            passing,
+        }
     }
 }
 

@@ -13,7 +13,9 @@ pub struct StreamLock {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another agent has it.
-    #[error("another deskreel already records or imports this stream (lock '{path}'); stop it, or use another --stream")]
+    #[error(
+        "another deskreel already records or imports this stream (lock '{path}'); stop it, or use another --stream"
+    )]
     Taken {
         /// The lock file.
         path: PathBuf,

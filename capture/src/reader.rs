@@ -98,7 +98,8 @@ impl StreamReader {
     /// # Errors
     /// [`ReadError::Store`]; objects with foreign names are left out.
     pub async fn segments(&self, from_ms: u64) -> Result<Vec<Listed>, ReadError> {
-        let (prefix, mut after) = (self.stream.segments_prefix(), self.stream.segments_from(from_ms));
+        let (prefix, mut after) =
+            (self.stream.segments_prefix(), self.stream.segments_from(from_ms));
         let mut listed = Vec::new();
         loop {
             let page = self.store.list(&prefix, Some(&after), 1000).await?;
@@ -124,7 +125,8 @@ impl StreamReader {
         let key = self.stream.segment_key(entry.id);
         let damaged = |source| ReadError::Object { key: key.clone(), source };
         let size = u32::try_from(entry.size).unwrap_or(u32::MAX);
-        let mut bytes = self.store.get(&key, Some(0..first_read(size).into())).await?.bytes.to_vec();
+        let mut bytes =
+            self.store.get(&key, Some(0..first_read(size).into())).await?.bytes.to_vec();
         let header = SegmentHeader::decode(&bytes, &self.limits).map_err(damaged)?;
         if u64::from(header.object_len) != entry.size {
             let at = entry.size as usize;
@@ -167,13 +169,18 @@ impl StreamReader {
         let key = self.stream.segment_key(pack.segment);
         let range = u64::from(pack.offset)..u64::from(pack.offset) + u64::from(pack.len);
         let bytes = self.store.get(&key, Some(range)).await?.bytes;
-        let decoded = Pack::decode(&bytes, &self.limits)
-            .and_then(|decoded| {
-                let reason = "it holds another number of tiles than its reference says";
-                let wrong = FormatError::Invalid { what: "pack", at: 4, reason };
-                if decoded.tiles() == pack.tiles { Ok(decoded) } else { Err(wrong) }
-            })
-            .map_err(|source| ReadError::Object { key, source })?;
+        // Decoding is work for a core, not for the threads that wait for the network.
+        let limits = self.limits.clone();
+        let decoding = tokio::task::spawn_blocking(move || {
+            let decoded = Pack::decode(&bytes, &limits)?;
+            let reason = "it holds another number of tiles than its reference says";
+            let wrong = FormatError::Invalid { what: "pack", at: 4, reason };
+            if decoded.tiles() == pack.tiles { Ok(decoded) } else { Err(wrong) }
+        });
+        let reason = "its decoding ended unexpectedly";
+        let died = |_| Err(FormatError::Invalid { what: "pack", at: 0, reason });
+        let decoded = decoding.await.unwrap_or_else(died);
+        let decoded = decoded.map_err(|source| ReadError::Object { key, source })?;
         Ok(decoded)
     }
 

@@ -63,7 +63,7 @@ const SINGLE: [Row; 9] = {
         row("500 InternalError", Refusal(500, "InternalError"), EveryNth(3), 6, Succeed),
         row("503 SlowDown", Refusal(503, "SlowDown"), EveryNth(3), 7, Succeed),
         row("403 ExpiredToken", Refusal(403, "ExpiredToken"), EveryNth(3), 8, Renew),
-        row("silence", Silence(SECOND.saturating_mul(5)), EveryNth(4), 9, Succeed),
+        row("silence", Silence(SECOND.saturating_mul(3)), EveryNth(4), 9, Succeed),
     ]
 };
 

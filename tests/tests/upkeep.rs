@@ -133,13 +133,17 @@ fn a_recording_verifies_to_the_last_pixel_and_damage_is_named() -> Result<()> {
     let object = bucket.stored(&format!("{START}-"))?;
     let [object] = object.as_slice() else { panic!("{object:?}") };
     let whole = std::fs::read(object)?;
-    let mut damaged = whole.clone();
-    *damaged.last_mut().context("bytes")? ^= 1;
-    std::fs::write(object, damaged)?;
-    let output = bucket.product.run(&["verify", "--stream", "desk", "--deep", "--now", &now])?;
-    let text = String::from_utf8(output.stdout.clone())?;
-    assert_eq!(output.status.code(), Some(1), "{text} {}", said(&output));
-    assert!(text.contains("damaged-pack") && text.contains(&format!("{START}-")), "{text}");
+    // In the middle of a pack; and where the store itself notices and gives nothing.
+    for (at, fault) in [(whole.len() / 2, "damaged-pack"), (whole.len() - 1, "missing-object")] {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1;
+        std::fs::write(object, damaged)?;
+        let output =
+            bucket.product.run(&["verify", "--stream", "desk", "--deep", "--now", &now])?;
+        let text = String::from_utf8(output.stdout.clone())?;
+        assert_eq!(output.status.code(), Some(1), "{text} {}", said(&output));
+        assert!(text.contains(fault) && text.contains(&format!("{START}-")), "{text}");
+    }
     std::fs::remove_file(object)?;
     let output = bucket.product.run(&["verify", "--stream", "desk", "--json", "--now", &now])?;
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));

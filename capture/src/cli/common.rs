@@ -201,9 +201,7 @@ impl Recording {
         let interval_ms = interval.map_or(Ok(10_000), |text| parse_duration(text));
         let budget = match self.seek_packs {
             0 => SeekBudget::NONE,
-            packs => {
-                SeekBudget { packs, floor_bytes: self.seek_bytes, ..SeekBudget::default() }
-            }
+            packs => SeekBudget { packs, floor_bytes: self.seek_bytes, ..SeekBudget::default() },
         };
         let codec = Codec::ALL.into_iter().find(|codec| codec.name() == self.codec);
         let domain = file.domain_key.as_deref().unwrap_or("this desktop alone");
@@ -224,8 +222,7 @@ pub const DEFAULT_PACK_PIXELS: u32 = 524_288;
 /// A progress bar on stderr with rate and ETA; silent when stderr is no terminal.
 pub fn progress(length: u64, what: &str) -> ProgressBar {
     let bar = ProgressBar::new(length);
-    let template =
-        format!("{what} {{bar:30}} {{pos}}/{{len}} {{per_sec:.1}} ETA {{eta}} {{msg}}");
+    let template = format!("{what} {{bar:30}} {{pos}}/{{len}} {{per_sec:.1}} ETA {{eta}} {{msg}}");
     if let Ok(style) = ProgressStyle::with_template(&template) {
         bar.set_style(style);
     }

@@ -106,7 +106,8 @@ fn desktop(surfaces: &[ReadSurface]) -> Result<Picture, Failure> {
         Failure::failed(format!("the monitors do not fit one picture ({error}); use --surface"))
     })?;
     for surface in surfaces {
-        let (x, y) = ((i64::from(surface.x) - left) as usize, (i64::from(surface.y) - top) as usize);
+        let (x, y) =
+            ((i64::from(surface.x) - left) as usize, (i64::from(surface.y) - top) as usize);
         let stride = surface.picture.width() as usize * 3;
         for (row, pixels) in surface.picture.rgb().chunks_exact(stride).enumerate() {
             let to = ((y + row) * size.0 as usize + x) * 3;

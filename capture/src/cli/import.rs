@@ -179,9 +179,10 @@ fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 fn start_by_last_change(files: &[PathBuf], interval_ms: u32) -> Result<u64, Failure> {
     let mut newest_ms = 0;
     for path in files {
-        let changed = std::fs::metadata(path).and_then(|meta| meta.modified()).map_err(|error| {
-            Failure::failed(format!("cannot read the date of '{}': {error}", path.display()))
-        })?;
+        let changed =
+            std::fs::metadata(path).and_then(|meta| meta.modified()).map_err(|error| {
+                Failure::failed(format!("cannot read the date of '{}': {error}", path.display()))
+            })?;
         let since = changed.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         newest_ms = newest_ms.max(since.as_secs() * 1_000);
     }

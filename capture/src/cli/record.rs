@@ -195,8 +195,7 @@ async fn upload_all(outbox: Arc<Outbox>, uploader: Uploader, mut journal: Journa
 
 /// Waits for the last uploads, but not for ever; returns how many segments still wait.
 async fn flush(outbox: &Outbox, uploads: tokio::task::JoinHandle<()>) -> usize {
-    let waiting =
-        || outbox.sealed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len();
+    let waiting = || outbox.sealed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len();
     for _ in 0..600 {
         if waiting() == 0 {
             break;

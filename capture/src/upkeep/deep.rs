@@ -55,9 +55,14 @@ pub async fn audit(
     while let Some((key, bytes)) = whole.next().await {
         let bytes = match bytes {
             Ok(object) => object.bytes,
-            // Deleted since it was listed.
-            Err(StoreError::NotFound { .. }) => continue,
-            Err(error) => return Err(error),
+            Err(error) => match ObjectError::from(error) {
+                ObjectError::Gone => continue, // since it was listed
+                ObjectError::Store(error) => return Err(error),
+                ObjectError::Damaged(what) => {
+                    deep.problem(Fault::Unreadable, &key, None, what);
+                    continue;
+                }
+            },
         };
         match Segment::decode(&bytes, &objects.limits) {
             Ok(segment) => {
@@ -108,7 +113,6 @@ async fn moments(
     deep: &mut Deep,
 ) -> Result<(), StoreError> {
     let mut canvas: Option<Canvas> = None;
-    // Why the canvas is not whole, and with which layout it may be so again.
     for moment in &manifest.moments {
         let fresh = canvas.as_ref().is_none_or(|canvas| canvas.layout != moment.layout);
         if fresh {
@@ -183,10 +187,7 @@ impl StreamObjects {
     async fn pack(&self, place: PackRef, manifest: &Manifest) -> Result<Pack, ObjectError> {
         let key = self.stream.segment_key(place.segment);
         let range = u64::from(place.offset)..u64::from(place.offset) + u64::from(place.len);
-        let bytes = match self.store.get(&key, Some(range)).await {
-            Err(StoreError::RangeNotSatisfiable { .. }) => return Err(ObjectError::Gone),
-            outcome => outcome?.bytes,
-        };
+        let bytes = self.store.get(&key, Some(range)).await?.bytes;
         Ok(Pack::decode_at(&place, manifest.tile, &bytes, &self.limits)?)
     }
 }

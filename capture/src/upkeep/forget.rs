@@ -216,8 +216,8 @@ async fn manifest(objects: &StreamObjects, entry: Entry) -> Result<Manifest, Upk
         Ok(segment) => Ok(segment.manifest),
         Err(ObjectError::Store(error)) => Err(error.into()),
         Err(ObjectError::Gone) => Err(StoreError::NotFound { key: object() }.into()),
-        Err(ObjectError::Damaged(error)) => {
-            Err(UpkeepError::Unreadable { count: 1, object: object(), what: error.to_string() })
+        Err(ObjectError::Damaged(what)) => {
+            Err(UpkeepError::Unreadable { count: 1, object: object(), what })
         }
     }
 }

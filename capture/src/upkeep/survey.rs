@@ -199,7 +199,7 @@ impl StreamObjects {
                 Err(ObjectError::Damaged(error)) => {
                     survey.unreadable.push(entry);
                     let key = self.stream.segment_key(entry.id);
-                    survey.problem(Fault::Unreadable, key, error.to_string());
+                    survey.problem(Fault::Unreadable, key, error);
                 }
             }
             done += 1;
@@ -215,7 +215,7 @@ impl StreamObjects {
                 Err(ObjectError::Store(error)) => return Err(error),
                 Err(ObjectError::Damaged(error)) => {
                     let key = self.stream.index_key(entry.id.first_ms);
-                    survey.problem(Fault::Unreadable, key, error.to_string());
+                    survey.problem(Fault::Unreadable, key, error);
                 }
             }
             done += 1;
@@ -291,16 +291,20 @@ impl Survey {
 pub(super) enum ObjectError {
     /// It was deleted since it was listed.
     Gone,
-    /// The store failed.
+    /// The store as a whole fails.
     Store(StoreError),
-    /// Its bytes are wrong.
-    Damaged(FormatError),
+    /// Its bytes are wrong, or the store cannot give them.
+    Damaged(String),
 }
 
 impl From<StoreError> for ObjectError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NotFound { .. } => Self::Gone,
+            StoreError::NotFound { .. } | StoreError::RangeNotSatisfiable { .. } => Self::Gone,
+            // Of this one object, after all retries: a disk's bad block, not an outage.
+            StoreError::Corrupt { .. }
+            | StoreError::Truncated { .. }
+            | StoreError::Other { .. } => Self::Damaged(error.to_string()),
             error => Self::Store(error),
         }
     }
@@ -308,7 +312,7 @@ impl From<StoreError> for ObjectError {
 
 impl From<FormatError> for ObjectError {
     fn from(error: FormatError) -> Self {
-        Self::Damaged(error)
+        Self::Damaged(error.to_string())
     }
 }
 

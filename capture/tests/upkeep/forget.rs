@@ -201,3 +201,47 @@ async fn two_writers_that_share_tiles_and_overlap_are_both_rewritten() {
     assert_eq!(tiles(&store).await, shown(kept()));
     assert_kept(&store, kept()).await;
 }
+
+#[tokio::test]
+async fn monitors_that_come_and_go_within_a_segment_stay_exact() {
+    let origin = recorded(0, 1).await;
+    let mut recorder = recorder(7);
+    let surface = |shot: u64, name: &str, x| deskreel_capture::source::Surface {
+        name: name.into(),
+        x,
+        y: 0,
+        scale_milli: 1000,
+        picture: picture(shot),
+    };
+    // Two monitors at screenshots 2, 3, 6 and 7; the second one shows what the first will show.
+    let surfaces = |shot: u64| match shot / 2 % 2 {
+        0 => vec![surface(shot, "left", 0)],
+        _ => vec![surface(shot, "left", 0), surface(shot + 1, "right", 75)],
+    };
+    for shot in 0..10 {
+        recorder.shoot(at(shot), surfaces(shot), false).expect("a screenshot");
+        if shot % 5 == 4 {
+            let sealed = recorder.seal().expect("a segment").expect("it has screenshots");
+            let key = name().segment_key(sealed.id);
+            origin.put(&key, sealed.bytes.into(), PUT).await.expect("room");
+        }
+    }
+    for forgotten in [0..1, 1..2, 2..4, 1..7, 3..5, 0..10] {
+        let store = origin.copy().await;
+        forget(&store, forgotten.clone()).await.expect("it can be forgotten");
+        let reader = StreamReader::new(store.clone(), name());
+        let kept: Vec<u64> = (0..10).filter(|shot| !forgotten.contains(shot)).collect();
+        for shot in &kept {
+            let (time, found) = reader.frame(at(*shot)).await.expect("a frame");
+            let pictures: Vec<_> = found.into_iter().map(|s| (s.name, s.picture)).collect();
+            let expected: Vec<_> =
+                surfaces(*shot).into_iter().map(|s| (s.name, s.picture)).collect();
+            assert!(time == at(*shot) && pictures == expected, "{shot} without {forgotten:?}");
+        }
+        let seen = kept.iter().flat_map(|shot| match shot / 2 % 2 {
+            0 => vec![*shot],
+            _ => vec![*shot, *shot + 1],
+        });
+        assert_eq!(tiles(&store).await, shown(seen), "without {forgotten:?}");
+    }
+}

@@ -1,9 +1,9 @@
 //! How the pixels of a pack become bytes. A byte in the pack's header names the codec, so better
 //! ones can come without touching anything else.
 
+pub mod screen;
 #[cfg(test)]
 mod tests;
-pub mod screen;
 pub mod webp;
 
 use crate::{FormatError, TileSize};

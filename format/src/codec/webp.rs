@@ -61,7 +61,11 @@ pub(crate) fn decode(payload: &[u8], tile: TileSize, tiles: usize) -> Result<Vec
     let mut decoder = image_webp::WebPDecoder::new(Cursor::new(payload))
         .map_err(|_| invalid("its WebP header is damaged"))?;
     let size = ((cols * side) as u32, (lines * side) as u32);
-    if decoder.dimensions() != size || decoder.has_alpha() || decoder.is_animated() || decoder.is_lossy() {
+    if decoder.dimensions() != size
+        || decoder.has_alpha()
+        || decoder.is_animated()
+        || decoder.is_lossy()
+    {
         return Err(invalid("its WebP picture has another size or kind"));
     }
     let mut picture = vec![0; cols * lines * tile.tile_bytes()];

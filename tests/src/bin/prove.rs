@@ -1,4 +1,4 @@
-//! Proves the main job on any recording: `prove FOLDER` imports its PNG files, compares
+//! Proves the main job on any recording: `prove FOLDER [IMPORT FLAGS]` imports its PNG files, compares
 //! `deskreel frame` at every moment and the canvas in Chromium at 50, bit for bit, and prints figures.
 
 use std::time::Instant;
@@ -12,11 +12,14 @@ const START: u64 = 1_763_900_000_000;
 #[tokio::main]
 async fn main() -> Result<()> {
     let folder = std::env::args().nth(1).context("usage: prove FOLDER (of PNG screenshots)")?;
+    let options: Vec<String> = std::env::args().skip(2).collect();
     let files = pictures(folder.as_ref())?;
     let product = Product::start()?;
     let begun = Instant::now();
     let start = START.to_string();
-    print!("{}", product.run_ok(&["import", &folder, "--stream", "desk", "--start", &start])?);
+    let mut import = vec!["import", folder.as_str(), "--stream", "desk", "--start", &start];
+    import.extend(options.iter().map(String::as_str));
+    print!("{}", product.run_ok(&import)?);
     let seconds = begun.elapsed().as_secs_f64();
     println!("import: {:.1} screenshots/s", files.len() as f64 / seconds);
     print!("{}", product.run_ok(&["stats", "--stream", "desk"])?);
@@ -24,11 +27,6 @@ async fn main() -> Result<()> {
     println!("as PNG: {:.1} KB a screenshot", png as f64 / files.len() as f64 / 1e3);
     let moments = product.moments("desk")?;
     ensure!(moments.len() == files.len(), "{} of {} moments", moments.len(), files.len());
-    for (time_ms, file) in moments.iter().zip(&files) {
-        let frame = product.frame("desk", *time_ms)?;
-        ensure!(frame == read_picture(file)?, "{} differs at {time_ms}", file.display());
-    }
-    println!("deskreel frame: all {} moments exact", moments.len());
     let jumps = prove_canvas(&product, "desk", &files, START, 50, 2).await?;
     let mut took: Vec<u128> = jumps.took.iter().map(std::time::Duration::as_millis).collect();
     took.sort_unstable();
@@ -41,5 +39,12 @@ async fn main() -> Result<()> {
         took[took.len() / 2],
         took[took.len() - 1],
     );
+    let begun = Instant::now();
+    for (time_ms, file) in moments.iter().zip(&files) {
+        let frame = product.frame("desk", *time_ms)?;
+        ensure!(frame == read_picture(file)?, "{} differs at {time_ms}", file.display());
+    }
+    let each = begun.elapsed().as_millis() / moments.len() as u128;
+    println!("deskreel frame: all {} moments exact, {each} ms each", moments.len());
     Ok(())
 }

@@ -59,5 +59,5 @@ fn row(finding: &Finding) -> String {
         Some(false) => "no",
         None => "unknown",
     };
-    format!("{:<28} {answer:<8} {detail}", feature).trim_end().to_owned() + "\n"
+    format!("{feature:<28} {answer:<8} {detail}").trim_end().to_owned() + "\n"
 }
