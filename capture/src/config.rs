@@ -185,5 +185,8 @@ mod tests {
         let config = ConfigFile::parse("store = \"s3://b\"\ninterval = \"5s\"").unwrap();
         assert_eq!(config.store.store.as_deref(), Some("s3://b"));
         assert_eq!(config.interval.as_deref(), Some("5s"));
+        let config = ConfigFile::parse("store_timeout = \"20s\"").unwrap();
+        assert_eq!(config.store.timeout_ms, Some(20_000));
+        assert!(ConfigFile::parse("store_timeout = \"20\"").unwrap_err().contains("'20'"));
     }
 }

@@ -16,7 +16,7 @@ use crate::product::Running;
 pub struct Browser {
     client: Client,
     _driver: Running,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 /// Chromium and its driver, by environment or in the usual places.
@@ -84,7 +84,7 @@ impl Browser {
                 ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
             match builder.capabilities(capabilities.clone()).connect(&url).await {
                 Ok(client) => {
-                    let browser = Self { client, _driver: driver, _profile: profile };
+                    let browser = Self { client, _driver: driver, profile };
                     browser.emulate(width, height, dark).await?;
                     return Ok(browser);
                 }
@@ -206,7 +206,17 @@ impl Browser {
     /// # Errors
     /// When it does not answer any more.
     pub async fn close(self) -> Result<()> {
-        Ok(self.client.close().await?)
+        Ok(self.client.clone().close().await?)
+    }
+}
+
+impl Drop for Browser {
+    /// A session that was not closed leaves Chromium behind when its driver is killed: the profile
+    /// folder, which no other process names, tells which processes are ours.
+    fn drop(&mut self) {
+        let profile = self.profile.path().as_os_str();
+        // Nothing to do where it has ended, and nobody to tell where it cannot be.
+        let _ = Command::new("pkill").args(["-KILL", "-f", "--"]).arg(profile).status();
     }
 }
 

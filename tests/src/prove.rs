@@ -50,11 +50,8 @@ pub async fn prove_canvas(
         let right = seen.error.is_none() && seen.shown_ms == time_ms && seen.exact;
         ensure!(right, "moment {index} is not proven: {seen:?}");
         ensure!(seen.sha256 == expected, "moment {index} differs on the canvas");
-        if index > before {
-            jumps.forward += 1
-        } else {
-            jumps.backward += 1
-        }
+        let direction = if index > before { &mut jumps.forward } else { &mut jumps.backward };
+        *direction += 1;
         before = index;
     }
     browser.close().await?;
