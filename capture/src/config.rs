@@ -64,7 +64,7 @@ impl ConfigFile {
         // `flatten` hides unknown keys from serde, so they are looked for first.
         let table: toml::Table = text.parse().map_err(|e: toml::de::Error| e.to_string())?;
         if let Some(unknown) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            let near = KEYS.iter().max_by_key(|known| common_letters(known, unknown));
+            let near = KEYS.iter().min_by_key(|known| strsim::levenshtein(known, unknown));
             let near = near.copied().unwrap_or("store");
             return Err(format!("there is no key '{unknown}'; did you mean '{near}'?"));
         }
@@ -100,15 +100,6 @@ const KEYS: [&str; 9] = [
     "interval",
     "domain_key",
 ];
-
-/// How many letters of `typed` stand in `known` in the same order: a rough likeness.
-fn common_letters(known: &str, typed: &str) -> usize {
-    let mut letters = typed.chars();
-    known
-        .chars()
-        .filter(|letter| letters.clone().next() == Some(*letter) && letters.next().is_some())
-        .count()
-}
 
 /// `10s`, `2m`, `1h`, `500ms`: a positive length of time in milliseconds, at most a day.
 ///

@@ -306,7 +306,8 @@ fn a_new_bucket_is_set_up_and_told_what_its_endpoint_honours() -> Result<()> {
     ] {
         assert_eq!(honoured(&report, feature)?, true, "{feature}: {report}");
     }
-    // The embedded store knows no public access; it says so instead of pretending.
+    // The embedded store has neither; that is told instead of pretended.
+    assert_eq!(honoured(&report, "deleting is final")?, Value::Null, "{report}");
     assert_eq!(honoured(&report, "public access block")?, false, "{report}");
     let again = bucket.run_ok(&init[..init.len() - 1])?;
     assert!(again.contains("was there") && again.contains("is ready"), "{again}");

@@ -12,7 +12,8 @@ use deskreel_format::{Manifest, PackRef, SegmentId};
 use deskreel_store::{Put, PutMode, StoreError};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::survey::{ObjectError, PARALLEL, StreamObjects, Survey, UpkeepError};
+use super::UpkeepError;
+use super::survey::{ObjectError, PARALLEL, StreamObjects, Survey};
 use crate::core::upkeep::facts::Entry;
 use crate::core::upkeep::forget::{ForgetPlan, Replacement, plan};
 use crate::core::upkeep::rewrite::Rewriter;

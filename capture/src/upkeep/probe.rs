@@ -131,8 +131,18 @@ async fn cors(store: &S3Store, origins: &[String]) -> Finding {
 }
 
 async fn versions(store: &S3Store) -> Finding {
-    let outcome = store.keeps_versions().await.map(|keeps| !keeps);
-    finding("deleting is final", outcome, false, "the bucket keeps versions: what is deleted stays")
+    let feature = "deleting is final";
+    match store.keeps_versions().await {
+        // A store that cannot tell may or may not keep them: that is not known, not a no.
+        Err(StoreError::Unsupported { .. }) => {
+            let detail = "the store does not say whether it keeps versions".to_owned();
+            Finding { feature, honoured: None, needed: false, detail }
+        }
+        keeps => {
+            let otherwise = "the bucket has versions: what is deleted may stay as an old one";
+            finding(feature, keeps.map(|keeps| !keeps), false, otherwise)
+        }
+    }
 }
 
 /// Asks as a browser does before a page of another origin may read.

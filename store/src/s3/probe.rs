@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{BucketVersioningStatus, PublicAccessBlockConfiguration};
+use aws_sdk_s3::types::PublicAccessBlockConfiguration;
 use std::time::Duration;
 
 use super::S3Store;
@@ -80,13 +80,14 @@ impl S3Store {
         sent.map(drop).map_err(|error| call.explain(error))
     }
 
-    /// Whether the bucket keeps what is deleted or replaced, as an old version.
+    /// Whether the bucket keeps what is deleted or replaced, as an old version: it has versions, or
+    /// had them once (what was kept then still is).
     pub async fn keeps_versions(&self) -> Result<bool, StoreError> {
         let call = self.call("GetBucketVersioning", "");
         let request = self.client.get_bucket_versioning().bucket(&self.bucket).customize();
         let sent = request.interceptor(call.attempts.clone()).send().await;
         let output = sent.map_err(|error| call.explain(error))?;
-        Ok(output.status() == Some(&BucketVersioningStatus::Enabled))
+        Ok(output.status().is_some())
     }
 
     /// The origins whose pages may read the bucket, as its CORS rules say.

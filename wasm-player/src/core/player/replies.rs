@@ -99,9 +99,11 @@ impl Player {
                 return;
             }
             Job::Hour(_) | Job::News(_) => {
+                let prefix = self.prefix(now_ms).to_owned();
                 for entry in &listing.entries {
+                    let key = entry.key.strip_prefix(&prefix);
                     // What is no segment is not for this player.
-                    if let Ok(id) = SegmentId::from_key(&entry.key) {
+                    if let Some(Ok(id)) = key.map(SegmentId::from_key) {
                         self.timeline.listed(id, entry.size);
                     }
                 }
@@ -122,10 +124,14 @@ impl Player {
         }
     }
 
+    /// What the bucket's owner puts before every key of ours.
+    fn prefix(&self, now_ms: u64) -> &str {
+        self.access.grant(now_ms).map_or("", |grant| grant.prefix())
+    }
+
     /// The folders below the stream whose names have the shape of `pattern` (0 is any digit).
     fn folders(&self, now_ms: u64, listing: &Listing, pattern: &str) -> Vec<String> {
-        let grant = self.access.grant(now_ms).map_or("", |grant| grant.prefix());
-        let root = format!("{grant}{}", self.config.stream.segments_prefix());
+        let root = format!("{}{}", self.prefix(now_ms), self.config.stream.segments_prefix());
         let fits = |name: &&str| {
             name.len() == pattern.len()
                 && name.bytes().zip(pattern.bytes()).all(|(byte, wanted)| match wanted {
