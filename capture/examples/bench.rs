@@ -103,7 +103,7 @@ fn webp_picture(picture: &Picture) -> u64 {
     encoder.encode_advanced(&config).expect("a WebP").len() as u64
 }
 
-/// Lossless video with a keyframe every 5 minutes and every 40 s, where an ffmpeg is on PATH. A cold seek
+/// Lossless video with a keyframe every 5 minutes (30) and with x264's default of 250, where an ffmpeg is on PATH. A cold seek
 /// must fetch from the keyframe on: on average half of what lies between two.
 fn x264(folder: &Path, files: &[PathBuf]) -> Vec<Row> {
     let scratch = std::env::temp_dir().join(format!("deskreel-bench-{}.mkv", std::process::id()));

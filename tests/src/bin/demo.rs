@@ -14,7 +14,7 @@ const STREAM: &str = "demo";
 /// Screenshots every so often: the demo is impatient, a day's recording is not.
 const INTERVAL: &str = "2s";
 /// `--check` records so many screenshots.
-const CHECKED: usize = 8;
+const CHECKED: usize = 12;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
