@@ -57,3 +57,54 @@ pub async fn prove_canvas(
     browser.close().await?;
     Ok(jumps)
 }
+
+/// How seeks feel in a fresh browser.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Feel {
+    /// Milliseconds from setting `currentTime` until the exact picture was on the canvas, ascending.
+    pub seeks_ms: Vec<f64>,
+    /// Milliseconds of the longest task that blocked the page's main thread meanwhile.
+    pub longest_task_ms: f64,
+}
+
+/// Seeks to `count` random moments of a stream in a fresh browser, without reading the canvas back.
+///
+/// # Errors
+/// When a moment is not shown within 30 s.
+pub async fn measure_seeks(
+    product: &Product,
+    stream: &str,
+    times: &[u64],
+    count: usize,
+) -> Result<Feel> {
+    let browser = Browser::open(1440, 900, false).await?;
+    browser.go(&product.player_url(stream)).await?;
+    browser.ready().await?;
+    let mut order = times.to_vec();
+    order.shuffle(&mut rand::rngs::StdRng::seed_from_u64(3));
+    order.truncate(count);
+    let body = format!(
+        "let longest = 0;
+         new PerformanceObserver(list => list.getEntries().forEach(
+           entry => longest = Math.max(longest, entry.duration))).observe({{ type: 'longtask' }});
+         const seeks = [];
+         for (const time of {order:?}) {{
+           const begun = performance.now();
+           p.currentTime = time / 1000;
+           while (p.seeking || p.shownTime !== time || !p.exact) {{
+             if (performance.now() - begun > 30000) throw new Error('not shown: ' + time);
+             await new Promise(r => setTimeout(r, 1));
+           }}
+           seeks.push(performance.now() - begun);
+         }}
+         return {{ seeks, longest }};"
+    );
+    let seen = browser.player(&body).await?;
+    browser.close().await?;
+    let number = |value: &serde_json::Value| value.as_f64().unwrap_or(f64::NAN);
+    let mut seeks_ms: Vec<f64> =
+        seen["seeks"].as_array().into_iter().flatten().map(number).collect();
+    seeks_ms.sort_by(f64::total_cmp);
+    ensure!(seeks_ms.len() == order.len(), "{} of {} seeks", seeks_ms.len(), order.len());
+    Ok(Feel { seeks_ms, longest_task_ms: number(&seen["longest"]) })
+}

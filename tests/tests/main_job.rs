@@ -232,6 +232,28 @@ fn screens_of_any_size_and_changes_of_size_mid_stream_are_exact() -> Result<()> 
     assert_exact(&product, "sizes", &pictures(&folder)?)
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_picture_that_cannot_be_written_is_an_error_and_leaves_nothing_behind() -> Result<()> {
+    let product = Product::start()?;
+    let folder = product.folder().join("one");
+    std::fs::create_dir(&folder)?;
+    std::fs::copy(&pictures(&sample_recording())?[0], folder.join("0.png"))?;
+    product.run_ok(&import(text(&folder), "desk", &[]))?;
+    let at = START.to_string();
+    for (output, hint) in
+        [("/dev/full", "No space left"), ("/no/such/folder/x.png", "No such file")]
+    {
+        let failed = product.run(&["frame", "--stream", "desk", "--at", &at, "-o", output])?;
+        let said = String::from_utf8_lossy(&failed.stderr).into_owned();
+        assert_eq!(failed.status.code(), Some(1), "{said}");
+        assert!(said.contains(output) && said.contains(hint), "{said}");
+    }
+    use std::os::unix::fs::FileTypeExt;
+    assert!(std::fs::metadata("/dev/full")?.file_type().is_char_device(), "it was replaced");
+    Ok(())
+}
+
 #[test]
 fn wrong_usage_says_what_to_do_and_exits_with_2() -> Result<()> {
     let product = Product::start()?;

@@ -131,12 +131,17 @@ fn encode_png(picture: &Picture) -> Result<Vec<u8>, Failure> {
     Ok(png)
 }
 
-/// Writes beside the target and renames: a full disk leaves no half picture.
+/// Writes beside the target and renames: a full disk leaves no half picture. What is there and no
+/// plain file (a pipe, a device) is written to as it is.
 fn write_file(path: &std::path::Path, bytes: &[u8]) -> Result<(), Failure> {
     use std::io::Write;
     let failed = |error: &dyn std::fmt::Display| {
         Failure::failed(format!("cannot write '{}': {error}", path.display()))
     };
+    if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+        let written = std::fs::OpenOptions::new().write(true).open(path);
+        return written.and_then(|mut file| file.write_all(bytes)).map_err(|error| failed(&error));
+    }
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let written = std::fs::File::create(&partial)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use deskreel_tests::browser::{Browser, sha256};
 use deskreel_tests::desktop::{self, Desktop};
-use deskreel_tests::product::{Product, Running, sample_recording};
+use deskreel_tests::product::{Product, Running, repository, sample_recording};
 
 const STREAM: &str = "demo";
 /// Screenshots every so often: the demo is impatient, a day's recording is not.
@@ -153,6 +153,9 @@ async fn prove(product: &Product, url: &str) -> Result<()> {
         ensure!(seen.sha256 == expected, "moment {time_ms} differs on the canvas");
         println!("moment {time_ms}: exact on the canvas");
     }
+    let folder = repository().join("target/screenshots");
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join("demo.png"), browser.screenshot().await?)?;
     browser.close().await?;
     print!("{}", product.run_ok(&["stats", "--stream", STREAM])?);
     println!("demo checked: {} screenshots, 3 moments proven in Chromium", moments.len());

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use deskreel_tests::product::{Product, pictures, read_picture};
-use deskreel_tests::prove::prove_canvas;
+use deskreel_tests::prove::{measure_seeks, prove_canvas};
 
 const START: u64 = 1_763_900_000_000;
 
@@ -38,6 +38,13 @@ async fn main() -> Result<()> {
         jumps.backward,
         took[took.len() / 2],
         took[took.len() - 1],
+    );
+    let feel = measure_seeks(&product, "desk", &moments, 40).await?;
+    println!(
+        "seek in a fresh browser: median {:.0} ms, p95 {:.0} ms; longest task on the main thread {:.0} ms",
+        feel.seeks_ms[feel.seeks_ms.len() / 2],
+        feel.seeks_ms[feel.seeks_ms.len() * 95 / 100],
+        feel.longest_task_ms,
     );
     let begun = Instant::now();
     for (time_ms, file) in moments.iter().zip(&files) {
