@@ -57,7 +57,8 @@ impl Spool {
         let mut ids = Vec::new();
         for entry in std::fs::read_dir(&self.folder)? {
             let name = entry?.file_name();
-            ids.extend(name.to_str().and_then(|name| SegmentId::from_key(name).ok()));
+            let stem = name.to_str().and_then(|name| name.strip_suffix(".seg"));
+            ids.extend(stem.and_then(|stem| stem.parse::<SegmentId>().ok()));
         }
         ids.sort_unstable();
         Ok(ids)

@@ -146,8 +146,8 @@ mod tests {
 
     #[test]
     fn the_pack_with_most_bytes_per_shown_tile_goes_first() {
-        let dear = PackUse { pack: 7, len: 500_000, tiles: 1_000, shown: 1 };
-        let cheap = PackUse { pack: 8, len: 200_000, tiles: 100, shown: 90 };
+        let dear = PackUse { pack: 7, len: 600_000, tiles: 1_000, shown: 1 };
+        let cheap = PackUse { pack: 8, len: 100_000, tiles: 100, shown: 90 };
         assert_eq!(packs_to_clean(&[cheap, dear], &SeekBudget::default()), [7]);
     }
 }
