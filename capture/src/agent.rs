@@ -113,7 +113,7 @@ async fn tiles_of(
             if pack.segment != entry.id {
                 continue;
             }
-            let decoded = reader.pack(*pack).await?;
+            let decoded = reader.pack(*pack, manifest.tile).await?;
             // A tile's hash covers its real size, which only a cell that shows it tells.
             let mut hashes: Vec<Option<TileHash>> = vec![None; pack.tiles as usize];
             each_cell(manifest, |grid, cell, reference| {

@@ -8,7 +8,7 @@ use deskreel_format::seek::first_read;
 use deskreel_format::segment::{MAX_SPAN_MS, SegmentHeader};
 use deskreel_format::{
     Digest, FormatError, Grid, Limits, Manifest, Pack, PackRef, Picture, Segment, SegmentId,
-    StreamName, TileRef,
+    StreamName, TileRef, TileSize,
 };
 use deskreel_store::{ObjectStore, StoreError};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -165,18 +165,14 @@ impl StreamReader {
     ///
     /// # Errors
     /// [`ReadError`] naming the object.
-    pub async fn pack(&self, pack: PackRef) -> Result<Pack, ReadError> {
+    pub async fn pack(&self, pack: PackRef, tile: TileSize) -> Result<Pack, ReadError> {
         let key = self.stream.segment_key(pack.segment);
         let range = u64::from(pack.offset)..u64::from(pack.offset) + u64::from(pack.len);
         let bytes = self.store.get(&key, Some(range)).await?.bytes;
         // Decoding is work for a core, not for the threads that wait for the network.
         let limits = self.limits.clone();
-        let decoding = tokio::task::spawn_blocking(move || {
-            let decoded = Pack::decode(&bytes, &limits)?;
-            let reason = "it holds another number of tiles than its reference says";
-            let wrong = FormatError::Invalid { what: "pack", at: 4, reason };
-            if decoded.tiles() == pack.tiles { Ok(decoded) } else { Err(wrong) }
-        });
+        let decoding =
+            tokio::task::spawn_blocking(move || Pack::decode_at(&pack, tile, &bytes, &limits));
         let reason = "its decoding ended unexpectedly";
         let died = |_| Err(FormatError::Invalid { what: "pack", at: 0, reason });
         let decoded = decoding.await.unwrap_or_else(died);
@@ -235,7 +231,10 @@ impl StreamReader {
         wanted.sort_unstable();
         wanted.dedup();
         let requests = wanted.iter().map(|number| async {
-            Ok::<_, ReadError>((*number, self.pack(manifest.packs[*number as usize]).await?))
+            Ok::<_, ReadError>((
+                *number,
+                self.pack(manifest.packs[*number as usize], manifest.tile).await?,
+            ))
         });
         let packs: HashMap<u32, Pack> =
             stream::iter(requests).buffer_unordered(PARALLEL).try_collect().await?;
@@ -286,12 +285,6 @@ fn paint_cell(
     let invalid = FormatError::Invalid { what: "pack", at: 0, reason };
     let pack = packs.get(&reference.pack).filter(|pack| pack.tile_size() == grid.tile());
     let tile = pack.and_then(|pack| pack.tile(reference.slot)).ok_or(invalid)?;
-    let rect = grid.rect(cell);
-    let (side, stride) = (grid.tile().pixels() as usize * 3, picture.width() as usize * 3);
-    let bytes = rect.width as usize * 3;
-    for y in 0..rect.height as usize {
-        let to = (rect.y as usize + y) * stride + rect.x as usize * 3;
-        picture.rgb_mut()[to..to + bytes].copy_from_slice(&tile[y * side..y * side + bytes]);
-    }
+    grid.paste(tile, cell, picture.rgb_mut());
     Ok(())
 }
