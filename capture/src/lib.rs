@@ -10,6 +10,7 @@ pub mod journal;
 pub mod location;
 pub mod lock;
 pub mod reader;
+pub mod recording;
 pub mod source;
 pub mod spool;
 pub mod upkeep;

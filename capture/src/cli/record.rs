@@ -1,5 +1,6 @@
 //! `deskreel record`: the live screen becomes a stream.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +10,16 @@ use tokio::sync::Notify;
 
 use super::common::{Failure, Place, Recording, new_writer, now_ms, print, progress};
 use crate::agent::{self, AgentError, Uploader, acknowledged};
-use crate::config::{parse_duration, show_time};
+use crate::config::parse_duration;
 use crate::core::recorder::Recorder;
+use crate::core::sampling::{Before, Pace};
 use crate::core::sealed::Sealed;
 use crate::journal::Journal;
 use crate::location::Role;
 use crate::lock::StreamLock;
-use crate::reader::StreamReader;
-use crate::source::{ScreenSource, Surface};
+use crate::reader::{Listed, StreamReader};
+use crate::recording::{self, Delivery, PresenceFile};
+use crate::source::ScreenSource;
 use crate::spool::Spool;
 
 /// Records the live screen until it is stopped (Ctrl-C)
@@ -36,9 +39,26 @@ pub(crate) struct Args {
     /// Screenshots per object, as a length of time: fewer, larger objects
     #[arg(long, default_value = "0s")]
     upload_every: String,
+    /// Photograph more slowly once mouse and keyboard have rested for so long (0s: never)
+    #[arg(long, default_value = "5m", env = "DESKREEL_IDLE_AFTER")]
+    idle_after: String,
+    /// Time between screenshots then
+    #[arg(long, default_value = "1m", env = "DESKREEL_IDLE_INTERVAL")]
+    idle_interval: String,
     /// Stop after so many screenshots
     #[arg(long)]
     count: Option<u64>,
+}
+
+impl Args {
+    fn pace(&self, interval_ms: u32) -> Result<Pace, Failure> {
+        let idle_after_ms = match self.idle_after.as_str() {
+            "0s" | "0" => None,
+            text => Some(parse_duration(text).map_err(Failure::usage)?.into()),
+        };
+        let idle_interval_ms = parse_duration(&self.idle_interval).map_err(Failure::usage)?;
+        Ok(Pace { interval_ms, idle_after_ms, idle_interval_ms })
+    }
 }
 
 /// Tells the uploader what is new.
@@ -51,7 +71,7 @@ struct Outbox {
 pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let place = args.place.resolve()?;
     let settings = args.recording.settings(&place.file)?;
-    let interval = Duration::from_millis(settings.interval_ms.into());
+    let pace = args.pace(settings.interval_ms)?;
     let batch_ms = match args.upload_every.as_str() {
         "0s" => 0,
         text => u64::from(parse_duration(text).map_err(Failure::usage)?),
@@ -59,7 +79,7 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     if batch_ms > MAX_SPAN_MS / 2 {
         return Err(Failure::usage("--upload-every may be at most 5m"));
     }
-    let mut source = Some(open_source(args.display.clone()).await?);
+    let source = open_source(args.display.clone()).await?;
     let _lock = StreamLock::take(&place.state).map_err(Failure::failed)?;
     let spool_folder = place.state.join("spool");
     let state = |source| AgentError::State { path: spool_folder.clone(), source };
@@ -80,62 +100,24 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     reading.finish_and_clear();
     let outbox = Arc::new(Outbox { spool, sealed: Default::default(), news: Notify::new() });
     let uploads = tokio::spawn(upload_all(outbox.clone(), uploader, begun.journal));
-    let mut recorder = Some(Recorder::new(settings, new_writer(), begun.known));
-    let mut ticks = tokio::time::interval(interval);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut stop = std::pin::pin!(stop_signal());
-    let (mut taken, mut last_ms, mut batch_start) = (0_u64, 0, 0);
+    let recorder = Recorder::new(settings, new_writer(), begun.known);
+    let before = last_run(&place.state, &reader, &begun.segments).await?;
+    let (control, ends) = recording::channels();
     eprintln!("recording stream '{}'; Ctrl-C stops", place.stream);
-    while args.count.is_none_or(|count| taken < count) {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = &mut stop => break,
-        }
-        let surfaces = match grab(&mut source, args.display.as_deref()).await {
-            Ok(surfaces) => surfaces,
-            Err(error) => {
-                tracing::warn!(%error, "no screenshot");
-                continue;
-            }
-        };
-        let time_ms = now_ms();
-        let Some(mut working) = recorder.take() else { break };
-        if time_ms <= last_ms {
-            tracing::warn!(
-                now = %show_time(time_ms), last = %show_time(last_ms),
-                "the clock went back; recording goes on under a new writer"
-            );
-            deliver(&outbox, working.seal()?)?;
-            working.change_writer(new_writer());
-        }
-        // Comparing and coding take tens of milliseconds: not on the threads that upload.
-        let shooting = tokio::task::spawn_blocking(move || {
-            let shot = working.shoot(time_ms, surfaces, false);
-            (working, shot)
-        });
-        let (mut working, shot) = shooting.await.map_err(Failure::failed)?;
-        match shot {
-            Ok(shot) => {
-                tracing::debug!(?shot, "screenshot");
-                taken += 1;
-                last_ms = time_ms;
-            }
-            Err(error) => tracing::warn!(%error, "screenshot refused"),
-        }
-        if working.pending() == 1 {
-            batch_start = time_ms;
-        }
-        if time_ms.saturating_sub(batch_start) >= batch_ms {
-            deliver(&outbox, working.seal()?)?;
-        }
-        if taken.is_multiple_of(360) {
-            working.expire(time_ms);
-        }
-        recorder = Some(working);
-    }
-    if let Some(mut recorder) = recorder {
-        deliver(&outbox, recorder.seal()?)?;
-    }
+    let setup = recording::Setup {
+        recorder,
+        delivery: Box::new(ToOutbox(outbox.clone())),
+        pace,
+        batch_ms,
+        count: args.count,
+        source,
+        open: Box::new(move || open_display(args.display.as_deref())),
+        state_folder: place.state.clone(),
+        before,
+        new_writer,
+    };
+    let taken = recording::run(setup, ends, stop_signal()).await.map_err(Failure::failed)?;
+    drop(control);
     let waiting = flush(&outbox, uploads).await;
     print(&format!("{taken} screenshots of stream '{}' recorded\n", place.stream))?;
     if waiting > 0 {
@@ -147,9 +129,32 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     Ok(0)
 }
 
+/// What the run before left: as it noted itself, else by the newest segment of the bucket.
+async fn last_run(
+    folder: &Path,
+    reader: &StreamReader,
+    segments: &[Listed],
+) -> Result<Option<Before>, Failure> {
+    if let Some(noted) = PresenceFile::of(folder).read() {
+        return Ok(noted.before());
+    }
+    let Some(newest) = segments.last() else { return Ok(None) };
+    let manifest = reader.manifest(*newest).await?.manifest;
+    let end_ms = manifest.moments.last().map(|last| last.time_ms + u64::from(manifest.interval_ms));
+    Ok(end_ms.map(|end_ms| Before { end_ms, absence: None }))
+}
+
+/// Hands segments to the outbox.
+struct ToOutbox(Arc<Outbox>);
+
+impl Delivery for ToOutbox {
+    fn deliver(&mut self, sealed: Sealed) {
+        deliver(&self.0, sealed);
+    }
+}
+
 /// To disk first, then to the uploader.
-fn deliver(outbox: &Outbox, sealed: Option<Sealed>) -> Result<(), Failure> {
-    let Some(sealed) = sealed else { return Ok(()) };
+fn deliver(outbox: &Outbox, sealed: Sealed) {
     if let Err(error) = outbox.spool.add(sealed.id, &sealed.bytes) {
         // It is still in memory and will be uploaded; only a crash before that would lose it.
         tracing::warn!(%error, "the spool cannot be written; the screenshot is kept in memory");
@@ -157,7 +162,6 @@ fn deliver(outbox: &Outbox, sealed: Option<Sealed>) -> Result<(), Failure> {
     let mut queue = outbox.sealed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     queue.push_back(sealed);
     outbox.news.notify_one();
-    Ok(())
 }
 
 /// Uploads in order, for ever; waits longer after each failure.
@@ -240,20 +244,4 @@ fn open_display(display: Option<&str>) -> Result<Source, crate::source::SourceEr
 fn open_display(_: Option<&str>) -> Result<Source, crate::source::SourceError> {
     let reason = "this build records X11 only; import pictures instead".to_owned();
     Err(crate::source::SourceError::Unsupported { reason })
-}
-
-/// Photographs off the async threads; a lost display is opened again at the next slot.
-async fn grab(source: &mut Option<Source>, display: Option<&str>) -> Result<Vec<Surface>, Failure> {
-    let mut working = match source.take() {
-        Some(source) => source,
-        None => open_source(display.map(str::to_owned)).await?,
-    };
-    let grabbing = tokio::task::spawn_blocking(move || {
-        let grabbed = working.grab();
-        (working, grabbed)
-    });
-    let (working, grabbed) = grabbing.await.map_err(Failure::failed)?;
-    let surfaces = grabbed?;
-    *source = Some(working);
-    Ok(surfaces)
 }

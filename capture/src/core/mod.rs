@@ -3,6 +3,7 @@
 pub mod budget;
 pub mod known;
 pub mod recorder;
+pub mod sampling;
 pub mod sealed;
 pub mod spread;
 pub mod upkeep;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use deskreel_format::codec::{Codec, TilePos};
 use deskreel_format::{
-    CellChange, Digest, DomainKey, FormatError, Grid, Layout, Manifest, Moment, Pack, PackRef,
-    Picture, Segment, SegmentId, SurfaceInfo, TileHash, TileRef, TileSize,
+    Absence, CellChange, Digest, DomainKey, FormatError, Grid, Layout, Manifest, Moment, Pack,
+    PackRef, Picture, Segment, SegmentId, SurfaceInfo, TileHash, TileRef, TileSize,
 };
 
 use super::budget::{PackUse, SeekBudget, packs_to_clean};
@@ -100,12 +100,14 @@ pub struct Recorder {
     known: KnownTiles,
     previous: Option<Previous>,
     open: Option<Open>,
+    /// To be told by the next segment.
+    absences: Vec<Absence>,
 }
 
 impl Recorder {
     /// A recorder that knows `known` and signs its segments as `writer` (random, never 0).
     pub fn new(settings: Settings, writer: u32, known: KnownTiles) -> Self {
-        Self { settings, writer, known, previous: None, open: None }
+        Self { settings, writer, known, previous: None, open: None, absences: Vec::new() }
     }
 
     /// The index of known tiles.
@@ -121,6 +123,22 @@ impl Recorder {
     /// From the next segment on, another writer: needed after the clock went back.
     pub fn change_writer(&mut self, writer: u32) {
         self.writer = writer;
+    }
+
+    /// The next segment tells of these absences.
+    pub fn add_absences(&mut self, absences: impl IntoIterator<Item = Absence>) {
+        self.absences.extend(absences);
+    }
+
+    /// Milliseconds between screenshots as the next segment plans them. Nothing may be pending.
+    pub fn set_interval(&mut self, interval_ms: u32) {
+        debug_assert!(self.open.is_none(), "a segment being built was planned otherwise");
+        self.settings.interval_ms = interval_ms;
+    }
+
+    /// Milliseconds between screenshots as planned.
+    pub fn interval(&self) -> u32 {
+        self.settings.interval_ms
     }
 
     /// Screenshots in the segment being built.
@@ -343,7 +361,8 @@ impl Recorder {
         let Some(open) = self.open.take().filter(|open| !open.moments.is_empty()) else {
             return Ok(None);
         };
-        let (manifest, blobs) = self.manifest_of(&open);
+        let (mut manifest, blobs) = self.manifest_of(&open);
+        manifest.absences = std::mem::take(&mut self.absences);
         let bytes = Segment::encode(&manifest, &blobs)?;
         let packs_start = bytes.len() - blobs.iter().map(Vec::len).sum::<usize>();
         let mut packs = Vec::new();

@@ -2,6 +2,7 @@
 
 use deskreel_format::Picture;
 
+pub mod replay;
 #[cfg(target_os = "linux")]
 pub mod x11;
 
@@ -27,6 +28,11 @@ pub trait ScreenSource: Send {
     /// # Errors
     /// [`SourceError`] when the display is gone or refuses.
     fn grab(&mut self) -> Result<Vec<Surface>, SourceError>;
+
+    /// How long mouse and keyboard have rested, milliseconds; `None` where that is not known.
+    fn idle_ms(&mut self) -> Option<u64> {
+        None
+    }
 
     /// Takes back pictures that are no longer needed, so that the next grab reuses their memory.
     ///
