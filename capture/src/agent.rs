@@ -35,10 +35,42 @@ pub enum AgentError {
     },
 }
 
+impl AgentError {
+    /// Whether time alone may heal it.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Read(error) => error.is_passing(),
+            Self::Store(error) => error.is_retryable(),
+            Self::State { .. } => false,
+        }
+    }
+}
+
 /// Folder of everything the agent remembers of one stream in one store.
 pub fn state_folder(root: &Path, store_identity: &str, stream: &StreamName) -> PathBuf {
     let hash = blake3::hash(store_identity.as_bytes()).to_hex();
     root.join(format!("{stream}-{}", &hash.as_str()[..16]))
+}
+
+/// The journal in a state folder: there once the store answered.
+const JOURNAL: &str = "known";
+
+/// Whether an agent with this state folder has ever reached its store.
+pub fn has_started(folder: &Path) -> bool {
+    folder.join(JOURNAL).exists()
+}
+
+/// The start of an agent whose store does not answer: nothing is known, so it refers to nothing that
+/// may have gone from the bucket meanwhile.
+///
+/// # Errors
+/// [`AgentError::State`].
+pub fn start_offline(settings: &Settings, folder: &Path) -> Result<Start, AgentError> {
+    let path = folder.join(JOURNAL);
+    let opened = Journal::open(&path, settings.tile, &settings.domain);
+    let (journal, _) = opened.map_err(|source| AgentError::State { path, source })?;
+    let (known, segments) = (KnownTiles::new(LEASE_MS), Vec::new());
+    Ok(Start { known, segments, journal, reread: 0 })
 }
 
 /// What the start of an agent found.
@@ -67,11 +99,11 @@ pub async fn start(
     now_ms: u64,
     progress: impl Fn(usize, usize),
 ) -> Result<Start, AgentError> {
-    let path = folder.join("known");
+    let path = folder.join(JOURNAL);
     let state = |source| AgentError::State { path: path.clone(), source };
+    let segments = reader.segments(0).await?;
     let (mut journal, remembered) =
         Journal::open(&path, settings.tile, &settings.domain).map_err(state)?;
-    let segments = reader.segments(0).await?;
     let in_lease = |entry: &&Listed| now_ms.saturating_sub(entry.id.first_ms) < LEASE_MS;
     let mut by_id: std::collections::HashMap<_, _> =
         remembered.into_iter().map(|segment| (segment.id, segment)).collect();
@@ -152,8 +184,7 @@ fn each_cell(manifest: &Manifest, mut visit: impl FnMut(&Grid, usize, deskreel_f
     }
 }
 
-/// Uploads segments one after the other, so that no reader ever sees a reference to a segment that
-/// is not there.
+/// Uploads segments. The caller sees to it that each goes after those that it refers to.
 #[derive(Debug)]
 pub struct Uploader {
     store: Arc<dyn ObjectStore>,
@@ -169,20 +200,20 @@ impl Uploader {
     /// Uploads one segment.
     ///
     /// # Errors
-    /// [`AgentError::Store`]; the segment may be uploaded again.
-    pub async fn upload(&self, sealed: &Sealed) -> Result<(), AgentError> {
+    /// [`StoreError`]; the segment may be uploaded again.
+    pub async fn upload(&self, sealed: &Sealed) -> Result<(), StoreError> {
         self.upload_bytes(sealed.id, Bytes::from(sealed.bytes.clone())).await
     }
 
     /// Uploads the bytes of one segment.
     ///
     /// # Errors
-    /// [`AgentError::Store`]; the segment may be uploaded again.
+    /// [`StoreError`]; the segment may be uploaded again.
     pub async fn upload_bytes(
         &self,
         id: deskreel_format::SegmentId,
         bytes: Bytes,
-    ) -> Result<(), AgentError> {
+    ) -> Result<(), StoreError> {
         let key = self.stream.segment_key(id);
         let put = Put {
             mode: PutMode::Create,
@@ -196,12 +227,7 @@ impl Uploader {
             Err(StoreError::AlreadyExists { .. }) if self.store.head(&key).await?.size == size => {
                 Ok(())
             }
-            outcome => Ok(outcome?),
+            outcome => outcome,
         }
     }
-}
-
-/// What a journal remembers of an uploaded segment.
-pub fn acknowledged(sealed: &Sealed) -> KnownSegment {
-    KnownSegment { id: sealed.id, packs: sealed.packs.clone() }
 }

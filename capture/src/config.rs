@@ -18,6 +18,8 @@ pub struct ConfigFile {
     pub stream: Option<String>,
     /// Time between screenshots, such as `10s`.
     pub interval: Option<String>,
+    /// Bytes that may wait on the disk while the store does not answer, such as `2GB`.
+    pub spool_budget: Option<String>,
     /// Secret of the sharing domain.
     pub domain_key: Option<String>,
 }
@@ -84,12 +86,13 @@ impl ConfigFile {
             },
             stream: text("stream")?,
             interval: text("interval")?,
+            spool_budget: text("spool_budget")?,
             domain_key: text("domain_key")?,
         })
     }
 }
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "store",
     "endpoint",
     "region",
@@ -98,6 +101,7 @@ const KEYS: [&str; 9] = [
     "store_timeout",
     "stream",
     "interval",
+    "spool_budget",
     "domain_key",
 ];
 
@@ -118,6 +122,24 @@ pub fn parse_duration(text: &str) -> Result<u32, String> {
     };
     let length = number.checked_mul(unit).filter(|ms| (1..=86_400_000).contains(ms));
     Ok(length.ok_or_else(|| format!("'{text}' is not between 1ms and 24h"))? as u32)
+}
+
+/// `2GB`, `500MB`, `64KB`: a number of bytes in decimal units.
+///
+/// # Errors
+/// A text that says what is expected.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let wrong = || format!("'{text}' is no size; write 500MB, 2GB or 1TB");
+    let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let number: u64 = text[..digits].parse().map_err(|_| wrong())?;
+    let unit = match &text[digits..] {
+        "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(unit).ok_or_else(wrong)
 }
 
 /// A time given by a person: RFC 3339 with zone, or UTC milliseconds since 1970.
@@ -153,6 +175,14 @@ mod tests {
         assert_eq!(parse_duration("500ms"), Ok(500));
         for wrong in ["", "10", "s", "0s", "25h", "-1s", "1.5s", "99999999999999999999s"] {
             assert!(parse_duration(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_a_unit() {
+        assert_eq!(parse_size("2GB"), Ok(2_000_000_000));
+        for wrong in ["", "2", "GB", "2gb", "-1GB", "1.5GB", "99999999999TB"] {
+            assert!(parse_size(wrong).is_err(), "{wrong:?}");
         }
     }
 

@@ -3,12 +3,14 @@
 //! `core` decides and does no I/O; everything else is the shell around it.
 
 pub mod agent;
+pub mod begin;
 pub mod cli;
 pub mod config;
 pub mod core;
 pub mod journal;
 pub mod location;
 pub mod lock;
+pub mod outbox;
 pub mod reader;
 pub mod recording;
 pub mod source;

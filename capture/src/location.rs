@@ -85,6 +85,17 @@ pub enum LocationError {
     Store(#[from] StoreError),
 }
 
+impl LocationError {
+    /// Whether time alone may heal it.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Store(error) => error.is_retryable(),
+            Self::Address { .. } | Self::NotOperator { .. } | Self::Refused { .. } => false,
+        }
+    }
+}
+
 impl StoreOptions {
     /// The address in use.
     pub fn address(&self) -> &str {

@@ -57,6 +57,13 @@ pub enum ReadError {
     },
 }
 
+impl ReadError {
+    /// Whether time alone may heal it.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_retryable())
+    }
+}
+
 /// A segment as listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listed {

@@ -3,7 +3,20 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use deskreel_format::SegmentId;
+use deskreel_format::{Absence, AbsenceKind, Limits, Segment, SegmentId};
+
+use crate::core::outbox::Parcel;
+
+const GAPS: &str = "gaps";
+
+/// What a spool holds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Segments that wait.
+    pub parcels: Vec<Parcel>,
+    /// Files that were no whole segment any more, by what their names tell.
+    pub damaged: Vec<Parcel>,
+}
 
 /// A folder of segments that wait to be uploaded.
 #[derive(Debug, Clone)]
@@ -26,6 +39,64 @@ impl Spool {
             }
         }
         Ok(spool)
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What waits, as its manifests tell, by time. A file that is no whole segment is put aside.
+    ///
+    /// # Errors
+    /// What the file system answered.
+    pub fn parcels(&self) -> io::Result<Found> {
+        let mut found = Found::default();
+        for id in self.waiting()? {
+            let bytes = self.read(id)?;
+            match parcel(id, &bytes) {
+                Some(parcel) => found.parcels.push(parcel),
+                None => {
+                    let path = self.path(id);
+                    std::fs::rename(&path, path.with_extension("damaged"))?;
+                    let (last_ms, refers) = (id.first_ms, Vec::new());
+                    let bytes = bytes.len() as u64;
+                    let on_disk = true;
+                    found.damaged.push(Parcel { id, bytes, moments: 1, last_ms, refers, on_disk });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The gaps that [`Self::write_gaps`] noted; none when the note is missing or damaged.
+    pub fn gaps(&self) -> Vec<Absence> {
+        let text = std::fs::read_to_string(self.folder.join(GAPS)).unwrap_or_default();
+        let gap = |line: &str| {
+            let (from, to) = line.split_once(' ')?;
+            let (from_ms, to_ms) = (from.parse().ok()?, to.parse().ok()?);
+            (from_ms < to_ms).then_some(Absence { from_ms, to_ms, kind: AbsenceKind::Offline })
+        };
+        text.lines().filter_map(gap).collect()
+    }
+
+    /// Notes the gaps that no spooled segment tells of yet, for the next run.
+    ///
+    /// # Errors
+    /// What the file system answered.
+    pub fn write_gaps(&self, gaps: &[Absence]) -> io::Result<()> {
+        let path = self.folder.join(GAPS);
+        if gaps.is_empty() {
+            return match std::fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            };
+        }
+        let line = |gap: &Absence| format!("{} {}\n", gap.from_ms, gap.to_ms);
+        let text: String = gaps.iter().map(line).collect();
+        let partial = path.with_extension("partial");
+        std::fs::write(&partial, text)?;
+        std::fs::rename(partial, path)
     }
 
     fn path(&self, id: SegmentId) -> PathBuf {
@@ -81,6 +152,27 @@ impl Spool {
     }
 }
 
+/// What a segment of the spool is; `None` when its bytes are not whole.
+fn parcel(id: SegmentId, bytes: &[u8]) -> Option<Parcel> {
+    let segment = Segment::decode(bytes, &Limits::default()).ok()?;
+    let manifest = segment.manifest;
+    if manifest.id != id || segment.object_len as usize != bytes.len() {
+        return None;
+    }
+    let mut refers: Vec<SegmentId> = manifest.packs.iter().map(|pack| pack.segment).collect();
+    refers.retain(|other| *other != id);
+    refers.sort_unstable();
+    refers.dedup();
+    Some(Parcel {
+        id,
+        bytes: bytes.len() as u64,
+        moments: manifest.moments.len(),
+        last_ms: manifest.moments.last().map_or(id.first_ms, |moment| moment.time_ms),
+        refers,
+        on_disk: true,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,5 +191,24 @@ mod tests {
         spool.remove(ids[0]).unwrap();
         assert_eq!(spool.waiting().unwrap().len(), 2);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+        // None of these is a segment.
+        let found = spool.parcels().unwrap();
+        assert_eq!((found.parcels.len(), found.damaged.len()), (0, 2));
+        assert_eq!(spool.waiting().unwrap(), []);
+    }
+
+    #[test]
+    fn gaps_are_remembered_until_they_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path()).unwrap();
+        assert_eq!(spool.gaps(), []);
+        let gap = |from_ms, to_ms| Absence { from_ms, to_ms, kind: AbsenceKind::Offline };
+        spool.write_gaps(&[gap(1, 5), gap(7, 9)]).unwrap();
+        assert_eq!(Spool::open(folder.path()).unwrap().gaps(), [gap(1, 5), gap(7, 9)]);
+        std::fs::write(folder.path().join(GAPS), "1 5\nx\n9 9\n").unwrap();
+        assert_eq!(spool.gaps(), [gap(1, 5)]);
+        spool.write_gaps(&[]).unwrap();
+        spool.write_gaps(&[]).unwrap();
+        assert_eq!(spool.gaps(), []);
     }
 }

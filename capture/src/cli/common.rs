@@ -45,9 +45,11 @@ macro_rules! failures {
 }
 failures!(
     crate::agent::AgentError,
+    crate::begin::BeginError,
     crate::config::ConfigError,
     crate::core::recorder::RecordError,
     crate::location::LocationError,
+    crate::outbox::GaveUp,
     crate::reader::ReadError,
     crate::source::SourceError,
     crate::upkeep::UpkeepError,

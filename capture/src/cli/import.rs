@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use deskreel_format::Picture;
@@ -11,12 +12,14 @@ use deskreel_format::segment::MAX_SPAN_MS;
 use tokio::sync::mpsc;
 
 use super::common::{Failure, Place, Recording, new_writer, print, progress};
-use crate::agent::{self, Uploader, acknowledged};
+use crate::begin::Agent;
 use crate::config::{parse_duration, parse_time, show_time};
+use crate::core::outbox::Room;
 use crate::core::recorder::Recorder;
 use crate::core::sealed::Sealed;
 use crate::location::Role;
 use crate::lock::StreamLock;
+use crate::outbox::{Outbox, Setup, Status};
 use crate::reader::StreamReader;
 use crate::source::Surface;
 
@@ -44,6 +47,9 @@ pub(crate) struct Args {
     /// Screenshots per object, as a length of time: fewer, larger objects
     #[arg(long, default_value = "0s")]
     upload_every: String,
+    /// How long to try again while the store does not answer
+    #[arg(long, env = "DESKREEL_GIVE_UP_AFTER", default_value = "60s")]
+    give_up_after: String,
     /// What to do with a picture that cannot be read
     #[arg(long, value_enum, default_value_t = OnError::Stop)]
     on_error: OnError,
@@ -56,6 +62,10 @@ enum OnError {
     /// Leave its moment out, name it, go on (exit code 3).
     Skip,
 }
+
+const IN_FLIGHT: usize = 4;
+/// Segments that wait at most.
+const WAITING: usize = 8;
 
 /// One picture to import.
 struct Item {
@@ -79,26 +89,42 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     if batch_ms > MAX_SPAN_MS / 2 {
         return Err(Failure::usage("--upload-every may be at most 5m"));
     }
+    let patience = match args.give_up_after.as_str() {
+        "0s" => Duration::ZERO,
+        text => Duration::from_millis(parse_duration(text).map_err(Failure::usage)?.into()),
+    };
     let files = pictures_in(&args.path)?;
     let start = match &args.start {
         Some(text) => parse_time(text).map_err(Failure::usage)?,
         None => start_by_last_change(&files, settings.interval_ms)?,
     };
     let _lock = StreamLock::take(&place.state).map_err(Failure::failed)?;
-    let store = place.open(Role::Upload).await?;
-    let reader = StreamReader::new(store.clone(), place.stream.clone());
     let items: Vec<Item> = (0_u64..)
         .zip(files)
         .map(|(n, path)| Item { time_ms: start + n * u64::from(settings.interval_ms), path })
         .collect();
     let total = items.len();
+    let agent = Agent {
+        options: &place.store,
+        stream: &place.stream,
+        settings: &settings,
+        state: &place.state,
+        now_ms: start,
+    };
     let reading = progress(0, "learning what the bucket has");
-    let begun = agent::start(&reader, &settings, &place.state, start, |done, of| {
-        reading.set_length(of as u64);
-        reading.set_position(done as u64);
-    })
-    .await?;
+    let begun = agent
+        .begin(patience, |done, of| {
+            reading.set_length(of as u64);
+            reading.set_position(done as u64);
+        })
+        .await?;
     reading.finish_and_clear();
+    let store = match begun.store {
+        Some(store) => store,
+        None => place.open(Role::Upload).await?,
+    };
+    let reader = StreamReader::new(store.clone(), place.stream.clone());
+    let begun = begun.start;
     let last = items.last().map_or(start, |item| item.time_ms);
     let there = moments_between(&reader, &begun.segments, start, last).await?;
     let items: Vec<Item> =
@@ -108,24 +134,35 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let (decoded_in, decoded) = sync_channel(2);
     let (steps_in, mut steps) = mpsc::channel(3);
     let decoding = thread::spawn(move || decode_all(items, &decoded_in));
+    let interval_ms = settings.interval_ms;
     let recorder = Recorder::new(settings, new_writer(), begun.known);
     let on_error = args.on_error;
     let recording =
         thread::spawn(move || record_all(recorder, &decoded, &steps_in, batch_ms, on_error));
-    let uploader = Uploader::new(store, place.stream.clone());
-    let mut journal = begun.journal;
-    let (mut stored, mut bytes, mut skipped) = (0, 0_u64, 0);
+    // The pictures stay where they are: nothing needs a place on the disk besides.
+    let outbox = Outbox::start(Setup {
+        options: place.store.clone(),
+        store: Some(store),
+        stream: place.stream.clone(),
+        spool: None,
+        room: Room { disk_bytes: 0, memory_bytes: u64::MAX, in_flight: IN_FLIGHT },
+        journal: begun.journal,
+        interval_ms,
+        clock: None,
+    })?;
+    let mut skipped = 0;
+    let tell = |skipped: u64, status: &Status| {
+        let (stored, bytes) = (status.arrived_moments as u64, status.arrived_bytes as f64);
+        bar.set_position(stored + skipped);
+        if stored > 0 {
+            bar.set_message(format!("{:.1} KB each", bytes / stored as f64 / 1e3));
+        }
+    };
     while let Some(step) = steps.recv().await {
         match step {
             Step::Upload(sealed) => {
-                uploader.upload(&sealed).await?;
-                journal.append(&acknowledged(&sealed)).map_err(|source| {
-                    agent::AgentError::State { path: place.state.clone(), source }
-                })?;
-                stored += sealed.moments;
-                bytes += sealed.bytes.len() as u64;
-                bar.inc(sealed.moments as u64);
-                bar.set_message(format!("{:.1} KB each", bytes as f64 / stored as f64 / 1e3));
+                outbox.deliver(sealed);
+                outbox.wait_below(WAITING, patience, |status| tell(skipped, status)).await?;
             }
             Step::Skipped(text) => {
                 bar.println(format!("skipped: {text}"));
@@ -137,6 +174,8 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
             }
         }
     }
+    outbox.wait_below(1, patience, |status| tell(skipped, status)).await?;
+    let (stored, bytes) = (outbox.status().arrived_moments, outbox.status().arrived_bytes);
     bar.finish_and_clear();
     let died = |_| Failure::failed("the import ended unexpectedly; run it again to finish it");
     recording.join().map_err(died)??;

@@ -1,24 +1,21 @@
 //! `deskreel record`: the live screen becomes a stream.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use deskreel_format::segment::MAX_SPAN_MS;
-use tokio::sync::Notify;
 
-use super::common::{Failure, Place, Recording, new_writer, now_ms, print, progress};
-use crate::agent::{self, AgentError, Uploader, acknowledged};
-use crate::config::parse_duration;
+use super::common::{Failure, Place, Recording, Resolved, new_writer, now_ms, print, progress};
+use crate::agent::AgentError;
+use crate::begin::{Agent, Begun};
+use crate::config::{parse_duration, parse_size};
+use crate::core::outbox::Room;
 use crate::core::recorder::Recorder;
 use crate::core::sampling::{Before, Pace};
-use crate::core::sealed::Sealed;
-use crate::journal::Journal;
-use crate::location::Role;
 use crate::lock::StreamLock;
-use crate::reader::{Listed, StreamReader};
-use crate::recording::{self, Delivery, PresenceFile};
+use crate::outbox::{self, Outbox};
+use crate::reader::StreamReader;
+use crate::recording::{self, PresenceFile};
 use crate::source::ScreenSource;
 use crate::spool::Spool;
 
@@ -36,9 +33,12 @@ pub(crate) struct Args {
     /// X display [default: DISPLAY]
     #[arg(long, env = "DISPLAY")]
     display: Option<String>,
-    /// Screenshots per object, as a length of time: fewer, larger objects
+    /// Screenshots per object, as a length of time up to 5m: fewer, larger objects
     #[arg(long, default_value = "0s")]
     upload_every: String,
+    /// Disk space for what waits while the store does not answer; then the oldest goes [default: 2GB]
+    #[arg(long, env = "DESKREEL_SPOOL_BUDGET")]
+    spool_budget: Option<String>,
     /// Photograph more slowly once mouse and keyboard have rested for so long (0s: never)
     #[arg(long, default_value = "5m", env = "DESKREEL_IDLE_AFTER")]
     idle_after: String,
@@ -61,12 +61,14 @@ impl Args {
     }
 }
 
-/// Tells the uploader what is new.
-struct Outbox {
-    spool: Spool,
-    sealed: std::sync::Mutex<std::collections::VecDeque<Sealed>>,
-    news: Notify,
-}
+/// How long a store may take to answer before recording begins without it.
+const START_PATIENCE: Duration = Duration::from_secs(5);
+/// How long the last uploads may fail before they are left for the next run.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(30);
+/// Segments that only the memory holds may take so much of it.
+const MEMORY_BYTES: u64 = 64_000_000;
+const DEFAULT_SPOOL_BYTES: u64 = 2_000_000_000;
+const IN_FLIGHT: usize = 4;
 
 pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let place = args.place.resolve()?;
@@ -79,34 +81,46 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     if batch_ms > MAX_SPAN_MS / 2 {
         return Err(Failure::usage("--upload-every may be at most 5m"));
     }
+    let budget = args.spool_budget.as_ref().or(place.file.spool_budget.as_ref());
+    let budget = budget.map_or(Ok(DEFAULT_SPOOL_BYTES), |text| parse_size(text));
+    let disk_bytes = budget.map_err(Failure::usage)?;
     let source = open_source(args.display.clone()).await?;
     let _lock = StreamLock::take(&place.state).map_err(Failure::failed)?;
     let spool_folder = place.state.join("spool");
     let state = |source| AgentError::State { path: spool_folder.clone(), source };
     let spool = Spool::open(&spool_folder).map_err(state)?;
-    let store = place.open(Role::Upload).await?;
-    let uploader = Uploader::new(store.clone(), place.stream.clone());
-    for id in spool.waiting().map_err(state)? {
-        uploader.upload_bytes(id, Bytes::from(spool.read(id).map_err(state)?)).await?;
-        spool.remove(id).map_err(state)?;
-    }
-    let reader = StreamReader::new(store, place.stream.clone());
+    let agent = Agent {
+        options: &place.store,
+        stream: &place.stream,
+        settings: &settings,
+        state: &place.state,
+        now_ms: now_ms(),
+    };
     let reading = progress(0, "learning what the bucket has");
-    let begun = agent::start(&reader, &settings, &place.state, now_ms(), |done, of| {
-        reading.set_length(of as u64);
-        reading.set_position(done as u64);
-    })
-    .await?;
+    let begun = agent
+        .begin_anyway(START_PATIENCE, |done, of| {
+            reading.set_length(of as u64);
+            reading.set_position(done as u64);
+        })
+        .await?;
     reading.finish_and_clear();
-    let outbox = Arc::new(Outbox { spool, sealed: Default::default(), news: Notify::new() });
-    let uploads = tokio::spawn(upload_all(outbox.clone(), uploader, begun.journal));
-    let recorder = Recorder::new(settings, new_writer(), begun.known);
-    let before = last_run(&place.state, &reader, &begun.segments).await?;
+    let before = last_run(&place, &begun).await?;
+    let outbox = Arc::new(Outbox::start(outbox::Setup {
+        options: place.store.clone(),
+        store: begun.store,
+        stream: place.stream.clone(),
+        spool: Some(spool),
+        room: Room { disk_bytes, memory_bytes: MEMORY_BYTES, in_flight: IN_FLIGHT },
+        journal: begun.start.journal,
+        interval_ms: settings.interval_ms,
+        clock: Some(now_ms),
+    })?);
+    let recorder = Recorder::new(settings, new_writer(), begun.start.known);
     let (control, ends) = recording::channels();
     eprintln!("recording stream '{}'; Ctrl-C stops", place.stream);
     let setup = recording::Setup {
         recorder,
-        delivery: Box::new(ToOutbox(outbox.clone())),
+        delivery: Box::new(outbox.clone()),
         pace,
         batch_ms,
         count: args.count,
@@ -118,11 +132,12 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     };
     let taken = recording::run(setup, ends, stop_signal()).await.map_err(Failure::failed)?;
     drop(control);
-    let waiting = flush(&outbox, uploads).await;
+    let flushed = flush(&outbox).await;
     print(&format!("{taken} screenshots of stream '{}' recorded\n", place.stream))?;
-    if waiting > 0 {
+    if let Err(reason) = flushed {
+        let waiting = outbox.status().waiting;
         return Err(Failure::failed(format!(
-            "{waiting} segments could not be uploaded and wait in '{}'; the next recording uploads them",
+            "{waiting} segments could not be uploaded ({reason}) and wait in '{}'; the next recording uploads them",
             spool_folder.display()
         )));
     }
@@ -130,84 +145,35 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
 }
 
 /// What the run before left: as it noted itself, else by the newest segment of the bucket.
-async fn last_run(
-    folder: &Path,
-    reader: &StreamReader,
-    segments: &[Listed],
-) -> Result<Option<Before>, Failure> {
-    if let Some(noted) = PresenceFile::of(folder).read() {
+async fn last_run(place: &Resolved, begun: &Begun) -> Result<Option<Before>, Failure> {
+    if let Some(noted) = PresenceFile::of(&place.state).read() {
         return Ok(noted.before());
     }
-    let Some(newest) = segments.last() else { return Ok(None) };
+    let (Some(store), Some(newest)) = (&begun.store, begun.start.segments.last()) else {
+        return Ok(None);
+    };
+    let reader = StreamReader::new(store.clone(), place.stream.clone());
     let manifest = reader.manifest(*newest).await?.manifest;
     let end_ms = manifest.moments.last().map(|last| last.time_ms + u64::from(manifest.interval_ms));
     Ok(end_ms.map(|end_ms| Before { end_ms, absence: None }))
 }
 
-/// Hands segments to the outbox.
-struct ToOutbox(Arc<Outbox>);
-
-impl Delivery for ToOutbox {
-    fn deliver(&mut self, sealed: Sealed) {
-        deliver(&self.0, sealed);
+/// Waits for the last uploads, but not for ever, and not after a second Ctrl-C.
+async fn flush(outbox: &Outbox) -> Result<(), String> {
+    let total = outbox.status().waiting;
+    let bar = progress(total as u64, "uploading the last screenshots");
+    if total > 0 && bar.is_hidden() {
+        eprintln!("uploading {total} waiting segments; stop again to leave them on the disk");
     }
-}
-
-/// To disk first, then to the uploader.
-fn deliver(outbox: &Outbox, sealed: Sealed) {
-    if let Err(error) = outbox.spool.add(sealed.id, &sealed.bytes) {
-        // It is still in memory and will be uploaded; only a crash before that would lose it.
-        tracing::warn!(%error, "the spool cannot be written; the screenshot is kept in memory");
-    }
-    let mut queue = outbox.sealed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    queue.push_back(sealed);
-    outbox.news.notify_one();
-}
-
-/// Uploads in order, for ever; waits longer after each failure.
-async fn upload_all(outbox: Arc<Outbox>, uploader: Uploader, mut journal: Journal) {
-    let mut pause = Duration::from_secs(1);
-    loop {
-        let next = {
-            let queue = outbox.sealed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            queue.front().cloned()
-        };
-        let Some(sealed) = next else {
-            outbox.news.notified().await;
-            continue;
-        };
-        if let Err(error) = uploader.upload(&sealed).await {
-            tracing::warn!(%error, segment = %sealed.id, "upload failed; trying again in {pause:?}");
-            let jitter = Duration::from_millis(rand::random_range(0..500));
-            tokio::time::sleep(pause + jitter).await;
-            pause = (pause * 2).min(Duration::from_secs(60));
-            continue;
-        }
-        pause = Duration::from_secs(1);
-        if let Err(error) = journal.append(&acknowledged(&sealed)) {
-            tracing::warn!(%error, "the known-tile journal cannot be written; it will be rebuilt");
-        }
-        if let Err(error) = outbox.spool.remove(sealed.id)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(%error, segment = %sealed.id, "an uploaded segment stays in the spool");
-        }
-        let mut queue = outbox.sealed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        queue.pop_front();
-    }
-}
-
-/// Waits for the last uploads, but not for ever; returns how many segments still wait.
-async fn flush(outbox: &Outbox, uploads: tokio::task::JoinHandle<()>) -> usize {
-    let waiting = || outbox.sealed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len();
-    for _ in 0..600 {
-        if waiting() == 0 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    uploads.abort();
-    waiting()
+    let flushing = outbox.wait_below(1, FLUSH_PATIENCE, |status| {
+        bar.set_position(total.saturating_sub(status.waiting) as u64);
+    });
+    let outcome = tokio::select! {
+        flushed = flushing => flushed.map_err(|error| error.reason),
+        () = stop_signal() => Err("stopped".to_owned()),
+    };
+    bar.finish_and_clear();
+    outcome
 }
 
 async fn stop_signal() {

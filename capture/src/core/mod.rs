@@ -2,6 +2,7 @@
 
 pub mod budget;
 pub mod known;
+pub mod outbox;
 pub mod recorder;
 pub mod sampling;
 pub mod sealed;

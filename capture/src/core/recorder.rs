@@ -125,6 +125,15 @@ impl Recorder {
         self.writer = writer;
     }
 
+    /// Refers from now on to no segment that satisfies `gone`: it may never arrive in the bucket.
+    /// Nothing may be pending.
+    pub fn forget_segments(&mut self, gone: impl Fn(&SegmentId) -> bool) {
+        debug_assert!(self.open.is_none(), "a segment being built may refer to what is forgotten");
+        self.known.retain_segments(|id| !gone(id));
+        // The places of the screen before may lie in them; its cells are looked up again.
+        self.previous = None;
+    }
+
     /// The next segment tells of these absences.
     pub fn add_absences(&mut self, absences: impl IntoIterator<Item = Absence>) {
         self.absences.extend(absences);
@@ -372,8 +381,13 @@ impl Recorder {
             self.known.relocate(number, pack);
             packs.push(PackTiles { pack, hashes });
         }
+        let others = manifest.packs.iter().map(|pack| pack.segment).filter(|id| *id != open.id);
+        let mut refers: Vec<SegmentId> = others.collect();
+        refers.sort_unstable();
+        refers.dedup();
         let last_ms = manifest.moments.last().map_or(open.id.first_ms, |moment| moment.time_ms);
-        Ok(Some(Sealed { id: open.id, bytes, packs, moments: manifest.moments.len(), last_ms }))
+        let moments = manifest.moments.len();
+        Ok(Some(Sealed { id: open.id, bytes, packs, refers, moments, last_ms }))
     }
 
     /// The manifest, whose table holds just the packs that it uses, most used first.

@@ -13,6 +13,8 @@ pub struct Sealed {
     pub bytes: Vec<u8>,
     /// Its packs, located from the start of the object.
     pub packs: Vec<PackTiles>,
+    /// The other segments that it refers to, ascending.
+    pub refers: Vec<SegmentId>,
     /// Screenshots in it.
     pub moments: usize,
     /// Time of the last one, UTC milliseconds.

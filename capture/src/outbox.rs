@@ -1,0 +1,543 @@
+//! The outbox at work: segments go to disk first, then to the bucket, whatever network, store and disk
+//! do meanwhile. What to do is decided by [`core::outbox`](crate::core::outbox).
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use deskreel_format::{Absence, FormatError, SegmentId, StreamName};
+use deskreel_store::{ObjectStore, StoreError};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use crate::agent::{AgentError, Uploader};
+use crate::core::known::PackTiles;
+use crate::core::outbox::{Outbox as Queue, Parcel, Room, Turn, backoff, gaps};
+use crate::core::recorder::Recorder;
+use crate::core::sealed::Sealed;
+use crate::journal::{Journal, KnownSegment};
+use crate::location::{LocationError, Role, StoreOptions};
+use crate::reader::{ReadError, StreamReader};
+use crate::spool::Spool;
+
+/// What an outbox works with.
+#[derive(Debug)]
+pub struct Setup {
+    /// Which store; opened again and again until it answers, unless `store` is there.
+    pub options: StoreOptions,
+    /// The store, if it is open already.
+    pub store: Option<Arc<dyn ObjectStore>>,
+    /// Whose segments they are.
+    pub stream: StreamName,
+    /// Where they wait; without one, in memory alone.
+    pub spool: Option<Spool>,
+    /// How much may wait.
+    pub room: Room,
+    /// Remembers what arrived.
+    pub journal: Journal,
+    /// Milliseconds between screenshots.
+    pub interval_ms: u32,
+    /// Tells the present, UTC milliseconds; without it nothing is too old to be stored.
+    pub clock: Option<fn() -> u64>,
+}
+
+/// How an outbox does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Segments that wait.
+    pub waiting: usize,
+    /// Screenshots in them.
+    pub waiting_moments: usize,
+    /// Bytes of them.
+    pub waiting_bytes: u64,
+    /// Screenshots that arrived since the start.
+    pub arrived_moments: usize,
+    /// Bytes of those.
+    pub arrived_bytes: u64,
+    /// Time of the last moment that arrived, UTC milliseconds.
+    pub last_arrived_ms: Option<u64>,
+    /// Screenshots given up since the start.
+    pub given_up_moments: usize,
+    /// What is wrong, and since when; `None` while all is well.
+    pub trouble: Option<Trouble>,
+}
+
+/// Why nothing arrives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// Since when nothing arrived.
+    pub since: Instant,
+    /// The last error.
+    pub reason: String,
+    /// Time alone may heal it.
+    pub passing: bool,
+}
+
+/// The store did not take what waits.
+#[derive(Debug, thiserror::Error)]
+#[error("{moments} screenshots could not be stored{}: {reason}", tried(.seconds))]
+pub struct GaveUp {
+    /// Screenshots that wait.
+    pub moments: usize,
+    /// How long it was tried.
+    pub seconds: u64,
+    /// The last error.
+    pub reason: String,
+}
+
+fn tried(seconds: &u64) -> String {
+    if *seconds == 0 { String::new() } else { format!(" although tried for {seconds} s") }
+}
+
+/// A segment's bytes and what is known of it.
+#[derive(Debug)]
+struct Body {
+    /// `None` when they lie in the spool.
+    bytes: Option<Bytes>,
+    /// `None` for one that an earlier run recorded.
+    packs: Option<Vec<PackTiles>>,
+}
+
+#[derive(Debug)]
+struct State {
+    queue: Queue,
+    bodies: HashMap<SegmentId, Body>,
+    /// Absences that no segment tells of yet.
+    gaps: Vec<Absence>,
+    status: Status,
+}
+
+#[derive(Debug)]
+struct Shared {
+    stream: StreamName,
+    spool: Option<Spool>,
+    interval_ms: u32,
+    clock: Option<fn() -> u64>,
+    state: Mutex<State>,
+    /// There is something to upload.
+    news: Notify,
+    /// Counts whatever changed.
+    changes: watch::Sender<u64>,
+}
+
+/// A running outbox. Dropping it stops it; what waits in the spool stays there.
+#[derive(Debug)]
+pub struct Outbox {
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Outbox {
+    /// Starts to upload what the spool holds and what will be delivered.
+    ///
+    /// # Errors
+    /// [`AgentError::State`] when the spool cannot be read.
+    pub fn start(setup: Setup) -> Result<Self, AgentError> {
+        let mut queue = Queue::new(setup.room);
+        let mut bodies = HashMap::new();
+        let mut pending = Vec::new();
+        if let Some(spool) = &setup.spool {
+            let failed = |source| AgentError::State { path: spool.folder().to_owned(), source };
+            let found = spool.parcels().map_err(failed)?;
+            for damaged in &found.damaged {
+                tracing::warn!(segment = %damaged.id, "a spooled segment is damaged and left out");
+            }
+            pending = spool.gaps();
+            pending.extend(gaps(&found.damaged, setup.interval_ms));
+            bodies.extend(found.parcels.iter().map(|p| (p.id, Body { bytes: None, packs: None })));
+            queue.resume(found.parcels);
+        }
+        let state = State { queue, bodies, gaps: pending, status: Status::default() };
+        let shared = Arc::new(Shared {
+            stream: setup.stream,
+            spool: setup.spool,
+            interval_ms: setup.interval_ms,
+            clock: setup.clock,
+            state: Mutex::new(state),
+            news: Notify::new(),
+            changes: watch::Sender::new(0),
+        });
+        let way = Way { options: setup.options, store: setup.store };
+        let task = tokio::spawn(run(shared.clone(), way, setup.journal));
+        Ok(Self { shared, task })
+    }
+
+    /// Seals what the recorder has pending and delivers it, together with the absences that nothing
+    /// told of yet; where the outbox needs it, the recorder then forgets what has not arrived.
+    ///
+    /// # Errors
+    /// [`FormatError`] when the segment would be larger than an object may be.
+    pub fn hand_over(&self, recorder: &mut Recorder) -> Result<(), FormatError> {
+        if recorder.pending() == 0 {
+            return Ok(());
+        }
+        recorder.add_absences(std::mem::take(&mut self.shared.lock().gaps));
+        if let Some(sealed) = recorder.seal()? {
+            self.deliver(sealed);
+        }
+        let mut state = self.shared.lock();
+        if state.queue.wants_cut() {
+            recorder.forget_segments(|id| state.queue.waits(id));
+            state.queue.begin_cut();
+            let given_up = state.queue.make_room();
+            self.shared.give_up(&mut state, given_up);
+        }
+        Ok(())
+    }
+
+    /// To disk first, then to the uploader.
+    pub fn deliver(&self, sealed: Sealed) {
+        let shared = &self.shared;
+        let on_disk = shared.spool_it(&sealed);
+        let parcel = Parcel {
+            id: sealed.id,
+            bytes: sealed.bytes.len() as u64,
+            moments: sealed.moments,
+            last_ms: sealed.last_ms,
+            refers: sealed.refers,
+            on_disk,
+        };
+        let bytes = (!on_disk).then(|| Bytes::from(sealed.bytes));
+        let mut state = shared.lock();
+        state.bodies.insert(parcel.id, Body { bytes, packs: Some(sealed.packs) });
+        let mut given_up: Vec<Parcel> = state.queue.add(parcel).into_iter().collect();
+        given_up.extend(state.queue.make_room());
+        shared.give_up(&mut state, given_up);
+        let now_ms = shared.now_ms();
+        for parcel in state.queue.expire(now_ms) {
+            shared.forget(&mut state, parcel.id);
+        }
+        drop(state);
+        shared.news.notify_one();
+        shared.changed();
+    }
+
+    /// How it does.
+    pub fn status(&self) -> Status {
+        self.shared.status()
+    }
+
+    /// Waits until fewer than `limit` segments wait. `tell` is called on every change.
+    ///
+    /// # Errors
+    /// [`GaveUp`] when nothing arrived for `patience`, or when time cannot heal what is wrong.
+    pub async fn wait_below(
+        &self,
+        limit: usize,
+        patience: Duration,
+        tell: impl Fn(&Status),
+    ) -> Result<(), GaveUp> {
+        let mut changes = self.shared.changes.subscribe();
+        loop {
+            let status = self.status();
+            tell(&status);
+            if status.waiting < limit {
+                return Ok(());
+            }
+            let mut left = patience;
+            if let Some(trouble) = status.trouble {
+                let tried = trouble.since.elapsed();
+                if !trouble.passing || tried >= patience {
+                    let moments = status.waiting_moments;
+                    let seconds = if trouble.passing { tried.as_secs() } else { 0 };
+                    return Err(GaveUp { moments, seconds, reason: trouble.reason });
+                }
+                left -= tried;
+            }
+            // Either something changes, or patience may be over by then. The sender lives as long as
+            // this outbox does.
+            let _ = tokio::time::timeout(left, changes.changed()).await;
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The present; long ago when nothing is too old.
+    fn now_ms(&self) -> u64 {
+        self.clock.map_or(0, |clock| clock())
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    fn status(&self) -> Status {
+        let state = self.lock();
+        let mut status = state.status.clone();
+        status.waiting = state.queue.waiting().len();
+        status.waiting_moments = state.queue.waiting().map(|parcel| parcel.moments).sum();
+        status.waiting_bytes = state.queue.waiting().map(|parcel| parcel.bytes).sum();
+        status
+    }
+
+    /// Writes a segment to the spool. A full disk makes room from the old end; what does not fit then,
+    /// or fails otherwise, stays in memory.
+    fn spool_it(&self, sealed: &Sealed) -> bool {
+        let Some(spool) = &self.spool else { return false };
+        loop {
+            let Err(error) = spool.add(sealed.id, &sealed.bytes) else {
+                // What told of the gaps is safe.
+                if let Err(error) = spool.write_gaps(&self.lock().gaps) {
+                    tracing::warn!(%error, "the list of gaps in the spool cannot be written");
+                }
+                return true;
+            };
+            let is_full =
+                matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+            let mut state = self.lock();
+            let given_up = if is_full { state.queue.give_up_oldest() } else { Vec::new() };
+            if given_up.is_empty() {
+                // It will be uploaded all the same; only a crash before that would lose it.
+                tracing::warn!(%error, "the spool cannot be written; the segment waits in memory");
+                return false;
+            }
+            self.give_up(&mut state, given_up);
+        }
+    }
+
+    /// Notes the gaps, then deletes.
+    fn give_up(&self, state: &mut State, given_up: Vec<Parcel>) {
+        if given_up.is_empty() {
+            return;
+        }
+        let moments: usize = given_up.iter().map(|parcel| parcel.moments).sum();
+        let new = gaps(&given_up, self.interval_ms);
+        for gap in &new {
+            let (from, to) =
+                (crate::config::show_time(gap.from_ms), crate::config::show_time(gap.to_ms));
+            tracing::warn!(
+                "{moments} screenshots given up that could not be stored: {from} to {to}"
+            );
+        }
+        state.gaps.extend(new);
+        state.status.given_up_moments += moments;
+        if let Some(spool) = &self.spool
+            && let Err(error) = spool.write_gaps(&state.gaps)
+        {
+            tracing::warn!(%error, "the list of gaps in the spool cannot be written");
+        }
+        given_up.iter().for_each(|parcel| self.forget(state, parcel.id));
+    }
+
+    fn forget(&self, state: &mut State, id: SegmentId) {
+        state.bodies.remove(&id);
+        if let Some(spool) = &self.spool
+            && let Err(error) = spool.remove(id)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, segment = %id, "a segment that is done with stays in the spool");
+        }
+    }
+
+    fn trouble(&self, state: &mut State, reason: String, passing: bool) {
+        let since = state.status.trouble.as_ref().map_or_else(Instant::now, |t| t.since);
+        state.status.trouble = Some(Trouble { since, reason, passing });
+    }
+}
+
+/// How to get at the store.
+#[derive(Debug)]
+struct Way {
+    options: StoreOptions,
+    store: Option<Arc<dyn ObjectStore>>,
+}
+
+/// Why one upload did not succeed.
+enum Setback {
+    /// The spool does not give the bytes.
+    Unreadable(io::Error),
+    /// The store did not take them.
+    Store(StoreError),
+}
+
+impl Setback {
+    /// Whether no later attempt can succeed.
+    fn is_final(&self) -> bool {
+        match self {
+            Self::Unreadable(_) => true,
+            Self::Store(error) => {
+                matches!(error, StoreError::AlreadyExists { .. } | StoreError::InvalidKey { .. })
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Setback {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unreadable(error) => write!(f, "its file in the spool cannot be read: {error}"),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Uploads for ever.
+async fn run(shared: Arc<Shared>, way: Way, mut journal: Journal) {
+    let store = match way.store {
+        Some(store) => store,
+        None => enter(&shared, &way.options).await,
+    };
+    check_resumed(&shared, &store).await;
+    let uploader = Uploader::new(store, shared.stream.clone());
+    let began = Instant::now();
+    let now = || began.elapsed().as_millis() as u64;
+    let mut flights = FuturesUnordered::new();
+    loop {
+        let turn = {
+            let mut state = shared.lock();
+            let turn = state.queue.turn(now());
+            if let Turn::Upload(id) = turn {
+                state.queue.begin(id);
+                let bytes = state.bodies.get(&id).and_then(|body| body.bytes.clone());
+                flights.push(fly(&shared, &uploader, id, bytes));
+            }
+            turn
+        };
+        let pause = match turn {
+            Turn::Upload(_) => continue,
+            Turn::Wait(until) => Duration::from_millis(until.saturating_sub(now())),
+            Turn::Idle => Duration::MAX,
+        };
+        tokio::select! {
+            Some((id, outcome)) = flights.next() => settle(&shared, &mut journal, id, outcome, now()),
+            () = shared.news.notified() => {}
+            () = sleep(pause) => {}
+        }
+    }
+}
+
+async fn sleep(pause: Duration) {
+    if pause == Duration::MAX {
+        std::future::pending::<()>().await;
+    }
+    tokio::time::sleep(pause).await;
+}
+
+/// Opens the store, however long it takes.
+async fn enter(shared: &Shared, options: &StoreOptions) -> Arc<dyn ObjectStore> {
+    let open = || options.open(&shared.stream, Role::Upload);
+    persist(shared, "the store cannot be opened yet", LocationError::is_passing, open).await
+}
+
+/// Compares what was resumed with the bucket, however long it takes.
+async fn check_resumed(shared: &Shared, store: &Arc<dyn ObjectStore>) {
+    if shared.lock().queue.waiting().len() == 0 {
+        return;
+    }
+    let reader = StreamReader::new(store.clone(), shared.stream.clone());
+    let list = || reader.segments(0);
+    let listed =
+        persist(shared, "the store cannot be listed yet", ReadError::is_passing, list).await;
+    let there: std::collections::HashSet<SegmentId> = listed.iter().map(|entry| entry.id).collect();
+    let mut state = shared.lock();
+    let dropped = state.queue.check(shared.now_ms(), |id| there.contains(id));
+    shared.give_up(&mut state, dropped.lost);
+    dropped.expired.iter().for_each(|parcel| shared.forget(&mut state, parcel.id));
+    drop(state);
+    shared.changed();
+}
+
+/// Tries until it succeeds, with growing pauses.
+async fn persist<T, E, F>(
+    shared: &Shared,
+    what: &str,
+    passing: impl Fn(&E) -> bool,
+    mut attempt: impl FnMut() -> F,
+) -> T
+where
+    E: std::fmt::Display,
+    F: Future<Output = Result<T, E>>,
+{
+    let mut failures = 0;
+    loop {
+        let error = match attempt().await {
+            Ok(value) => {
+                shared.lock().status.trouble = None;
+                shared.changed();
+                return value;
+            }
+            Err(error) => error,
+        };
+        let pause = Duration::from_millis(backoff(failures, rand::random()));
+        tracing::warn!(%error, "{what}; trying again in {pause:.1?}");
+        failures += 1;
+        shared.trouble(&mut shared.lock(), error.to_string(), passing(&error));
+        shared.changed();
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Uploads one segment.
+async fn fly(
+    shared: &Shared,
+    uploader: &Uploader,
+    id: SegmentId,
+    bytes: Option<Bytes>,
+) -> (SegmentId, Result<(), Setback>) {
+    let bytes = match (bytes, &shared.spool) {
+        (Some(bytes), _) => Ok(bytes),
+        (None, Some(spool)) => spool.read(id).map(Bytes::from),
+        (None, None) => Err(io::Error::from(io::ErrorKind::NotFound)),
+    };
+    let outcome = match bytes {
+        Ok(bytes) => uploader.upload_bytes(id, bytes).await.map_err(Setback::Store),
+        Err(error) => Err(Setback::Unreadable(error)),
+    };
+    (id, outcome)
+}
+
+/// What an upload came to.
+fn settle(
+    shared: &Shared,
+    journal: &mut Journal,
+    id: SegmentId,
+    outcome: Result<(), Setback>,
+    now: u64,
+) {
+    let mut state = shared.lock();
+    match outcome {
+        Ok(()) => {
+            state.status.trouble = None;
+            let packs = state.bodies.remove(&id).and_then(|body| body.packs);
+            if let Some(parcel) = state.queue.arrived(id) {
+                state.status.arrived_moments += parcel.moments;
+                state.status.arrived_bytes += parcel.bytes;
+                state.status.last_arrived_ms =
+                    state.status.last_arrived_ms.max(Some(parcel.last_ms));
+            }
+            if let Some(packs) = packs
+                && let Err(error) = journal.append(&KnownSegment { id, packs })
+            {
+                tracing::warn!(%error, "the known-tile journal cannot be written; it will be rebuilt");
+            }
+            shared.forget(&mut state, id);
+        }
+        Err(setback) if setback.is_final() => {
+            tracing::error!(error = %setback, segment = %id, "a segment can never be uploaded");
+            let lost = state.queue.lose(id);
+            shared.give_up(&mut state, lost);
+        }
+        Err(setback) => {
+            let pause = Duration::from_millis(state.queue.failed(id, now, rand::random()));
+            tracing::warn!(error = %setback, segment = %id, "upload failed; trying again in {pause:.1?}");
+            let passing = matches!(&setback, Setback::Store(error) if error.is_retryable());
+            shared.trouble(&mut state, setback.to_string(), passing);
+        }
+    }
+    drop(state);
+    shared.changed();
+}
