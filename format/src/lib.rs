@@ -16,6 +16,7 @@ pub mod limits;
 pub mod manifest;
 pub mod pack;
 pub mod picture;
+pub mod roll;
 pub mod seek;
 pub mod segment;
 pub mod summary;

@@ -4,6 +4,9 @@
 
 mod simulated;
 
+use std::collections::BTreeMap;
+
+use deskreel_format::roll::{self, RolledHour};
 use deskreel_format::{Digest, Index, Limits, Manifest, Segment, TileSize, time};
 use proptest::prelude::*;
 use simulated::recording::{Recording, START_MS, draw};
@@ -45,8 +48,8 @@ proptest! {
 
     #[test]
     fn replaying_the_hours_index_shows_what_entering_at_each_segment_shows(all in recordings()) {
-        for hour in [START_MS, START_MS + time::HOUR_MS] {
-            let index = all.index(hour);
+        let (first, last) = (time::hour_start(START_MS), time::hour_start(START_MS) + time::HOUR_MS);
+        for index in [all.index(first), all.index(last)].into_iter().chain(rolled(&all)) {
             let bytes = index.encode().unwrap();
             let index = Index::decode(&bytes, &Limits::default()).unwrap();
             let rolled = &index.manifest;
@@ -119,6 +122,59 @@ proptest! {
         let alone = deskreel_format::DaySummary::decode(&object[..end], &limits).unwrap();
         prop_assert_eq!(alone, index.summary);
     }
+}
+
+/// The same indexes as the crate rolls them, from manifests in disorder.
+fn rolled(all: &Recording) -> Vec<Index> {
+    let mut manifests: Vec<Manifest> =
+        (0..all.objects.len()).map(|number| all.segment(number).manifest).collect();
+    manifests.reverse();
+    let manifests: Vec<&Manifest> = manifests.iter().collect();
+    let first = time::hour_start(START_MS);
+    let mut hours = BTreeMap::new();
+    let mut indexes = Vec::new();
+    for hour in [first, first + time::HOUR_MS] {
+        let Some(RolledHour { manifest, summary }) = roll::roll_hour(hour, &manifests).unwrap()
+        else {
+            continue;
+        };
+        let mut alone = BTreeMap::from([(hour, summary.clone())]);
+        let mut index = roll::index(manifest, &alone);
+        assert_eq!(roll::hours_of(&index.summary), alone);
+        // What the reference tells of the hour alone; then with the hour before.
+        let reference = all.index(hour);
+        let times = |index: &Index| -> Vec<u64> {
+            index.summary.moments.iter().map(|moment| moment.time_ms).collect()
+        };
+        assert_eq!(times(&index), times(&reference));
+        indexes.push(index.clone());
+        hours.insert(hour, summary);
+        alone.clone_from(&hours);
+        index = roll::index(index.manifest, &hours);
+        assert_eq!(index.summary.hours, hours.keys().copied().collect::<Vec<_>>());
+        assert_eq!(roll::hours_of(&index.summary), alone);
+    }
+    indexes
+}
+
+#[test]
+fn a_roll_keeps_the_greater_id_of_two_moments_of_one_time_and_refuses_two_tile_sizes() {
+    let all = Recording::of_random_desktop(5, TileSize::ALL[0], 6, 2);
+    let one = all.segment(0).manifest;
+    let mut other = one.clone();
+    other.id.writer = one.id.writer.wrapping_add(1).max(1);
+    other.moments[0].idle = !one.moments[0].idle;
+    let winner = if other.id > one.id { &other } else { &one };
+    let hour = time::hour_start(one.id.first_ms);
+    for both in [[&one, &other], [&other, &one]] {
+        let rolled = roll::roll_hour(hour, &both).unwrap().unwrap();
+        assert_eq!(rolled.manifest.moments.len(), one.moments.len());
+        assert_eq!(rolled.manifest.moments[0].idle, winner.moments[0].idle);
+    }
+    other.tile = TileSize::ALL[1];
+    let error = roll::roll_hour(hour, &[&one, &other]).unwrap_err();
+    assert!(error.to_string().contains("tile size changed"), "{error}");
+    assert_eq!(roll::roll_hour(hour + 5 * time::HOUR_MS, &[&one]).unwrap(), None);
 }
 
 /// A random manifest with one thing done to it is not written.
