@@ -126,7 +126,9 @@ impl S3Access for Guard {
     }
 
     async fn put_object(&self, request: &mut S3Request<PutObjectInput>) -> S3Result<()> {
-        if self.limits_of(request)?.is_some() {
+        // An index is a cache that anyone can make anew from the segments; a late segment changes it.
+        let is_index = request.input.key.starts_with("index/");
+        if self.limits_of(request)?.is_some() && !is_index {
             request.extensions.insert(CreateOnly);
         }
         Ok(())
