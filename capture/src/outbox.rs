@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use deskreel_format::{Absence, FormatError, SegmentId, StreamName};
+use deskreel_format::{Absence, SegmentId, StreamName};
 use deskreel_store::ObjectStore;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -21,6 +21,7 @@ use crate::core::recorder::Recorder;
 use crate::core::sealed::Sealed;
 use crate::journal::Journal;
 use crate::location::StoreOptions;
+use crate::recording::Delivery;
 use crate::spool::Spool;
 
 use self::uploading::{Way, run};
@@ -173,29 +174,6 @@ impl Outbox {
         Ok(Self { shared, task })
     }
 
-    /// Seals what the recorder has pending and delivers it, together with the absences that nothing
-    /// told of yet; where the outbox needs it, the recorder then forgets what has not arrived.
-    ///
-    /// # Errors
-    /// [`FormatError`] when the segment would be larger than an object may be.
-    pub fn hand_over(&self, recorder: &mut Recorder) -> Result<(), FormatError> {
-        if recorder.pending() == 0 {
-            return Ok(());
-        }
-        recorder.add_absences(std::mem::take(&mut self.shared.lock().gaps));
-        if let Some(sealed) = recorder.seal()? {
-            self.deliver(sealed);
-        }
-        let mut state = self.shared.lock();
-        if state.queue.wants_cut() {
-            recorder.forget_segments(|id| state.queue.waits(id));
-            state.queue.begin_cut();
-            let given_up = state.queue.make_room();
-            self.shared.give_up(&mut state, given_up);
-        }
-        Ok(())
-    }
-
     /// To disk first, then to the uploader.
     pub fn deliver(&self, sealed: Sealed) {
         let shared = &self.shared;
@@ -259,6 +237,29 @@ impl Outbox {
             // this outbox does.
             let _ = tokio::time::timeout(left, changes.changed()).await;
         }
+    }
+}
+
+/// Whoever records hands segments to the outbox, and refers to what it says.
+impl Delivery for Arc<Outbox> {
+    /// Between two segments the recorder is given the gaps that nothing told of yet; and where the
+    /// outbox needs a cut, it forgets what has not arrived.
+    fn prepare(&mut self, recorder: &mut Recorder) {
+        if recorder.pending() > 0 {
+            return;
+        }
+        let mut state = self.shared.lock();
+        recorder.add_absences(std::mem::take(&mut state.gaps));
+        if state.queue.wants_cut() {
+            recorder.forget_segments(|id| state.queue.waits(id));
+            state.queue.begin_cut();
+            let given_up = state.queue.make_room();
+            self.shared.give_up(&mut state, given_up);
+        }
+    }
+
+    fn deliver(&mut self, sealed: Sealed) {
+        Outbox::deliver(self, sealed);
     }
 }
 
