@@ -98,6 +98,23 @@ impl Pack {
         Self::decode(bytes, limits)
     }
 
+    /// A pack of tiles that were decoded elsewhere: `rgb` as [`Self::into_rgb`] gave it.
+    ///
+    /// # Errors
+    /// [`FormatError::Invalid`] when the bytes are no whole number of tiles, or none.
+    pub fn from_rgb(tile: TileSize, rgb: Vec<u8>) -> Result<Self, FormatError> {
+        if rgb.is_empty() || !rgb.len().is_multiple_of(tile.tile_bytes()) {
+            let reason = "the bytes are not those of its tiles";
+            return Err(FormatError::Invalid { what: "pack", at: 0, reason });
+        }
+        Ok(Self { tile, rgb })
+    }
+
+    /// The padded pixels of all tiles, slot after slot, row-major RGB.
+    pub fn into_rgb(self) -> Vec<u8> {
+        self.rgb
+    }
+
     /// Tile size.
     pub fn tile_size(&self) -> TileSize {
         self.tile

@@ -29,6 +29,8 @@ export class DeskreelPlayer extends HTMLElement {
   readonly shownTime: number;
   /** Every pixel shown was hashed and is what was captured. */
   readonly exact: boolean;
+  /** The pixels shown are being hashed; `exact` is known, and `shown` fired again, when that is done. */
+  readonly proving: boolean;
   /** Times of all known screenshots of the window, milliseconds since 1970, ascending. */
   readonly moments: Float64Array;
   /**
@@ -98,8 +100,11 @@ export interface DeskreelError {
  * `play`, `pause`, `waiting`, `playing`, `ratechange`, `ended`, and of its own:
  */
 export interface DeskreelEvents {
-  /** Another screenshot is on the screen. */
-  shown: CustomEvent<{ shownTime: number; exact: boolean }>;
+  /**
+   * Another screenshot is on the screen. A large one is drawn first and proved right after: then the
+   * event comes with `proving`, and once more when it is known whether it is `exact`.
+   */
+  shown: CustomEvent<{ shownTime: number; exact: boolean; proving: boolean }>;
   /** How things stand changed. */
   status: CustomEvent<{ status: DeskreelPlayer["status"]; reason: string }>;
   error: CustomEvent<DeskreelError>;

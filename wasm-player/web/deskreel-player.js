@@ -1,9 +1,25 @@
 // <deskreel-player>: a recorded desktop as a media element. The documented interface is
 // deskreel-player.d.ts; everything is decided in WebAssembly, this file only translates.
 
-import init, { PlayerHandle } from "./player.js";
+import init, { PlayerHandle, startDecoders } from "./player.js";
 
-const wasm = init();
+const wasm = init().then((module) => {
+  startDecoders(spawnDecoder, Math.min(4, navigator.hardwareConcurrency || 2));
+  return module;
+});
+
+/** A worker of ./decoder.js. Where this module comes from another origin than the page, browsers
+ * start no worker from it, but from a line of the page's own that imports it. */
+function spawnDecoder() {
+  const url = new URL("./decoder.js", import.meta.url);
+  if (url.origin === location.origin) {
+    return new Worker(url, { type: "module" });
+  }
+  const line = new Blob([`import ${JSON.stringify(url.href)};`], { type: "text/javascript" });
+  const local = URL.createObjectURL(line);
+  setTimeout(() => URL.revokeObjectURL(local), 60_000);
+  return new Worker(local, { type: "module" });
+}
 
 const style = new CSSStyleSheet();
 style.replaceSync(`
@@ -162,6 +178,10 @@ export class DeskreelPlayer extends HTMLElement {
 
   get exact() {
     return this.#handle?.exact ?? false;
+  }
+
+  get proving() {
+    return this.#handle?.proving ?? false;
   }
 
   get paused() {

@@ -27,6 +27,11 @@ impl<K: Copy + Eq + Hash, V> ByteLru<K, V> {
         Self { slots: HashMap::new(), order: BTreeMap::new(), clock: 0, bytes: 0, bound }
     }
 
+    /// Changes the bound; what is over it goes with the next insertion.
+    pub fn set_bound(&mut self, bound: usize) {
+        self.bound = bound;
+    }
+
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         self.bytes

@@ -25,8 +25,12 @@ pub struct Surface {
     cells: Vec<Shown>,
     /// `height` rows of `width` pixels of red, green, blue, 255.
     rgba: Vec<u8>,
-    /// The digest that the present pixels were proved to have.
-    proved: Option<Digest>,
+    /// The digest that the moment shown must have; none while tiles are missing.
+    expected: Option<Digest>,
+    /// The digest that the present pixels have, where it is known.
+    found: Option<Digest>,
+    /// On the way to `found`: what has hashed the first bytes of `rgba`, and how many.
+    hashing: Option<(blake3::Hasher, usize)>,
 }
 
 /// What showing a moment did.
@@ -38,10 +42,6 @@ pub struct Frame {
     pub dirty: Vec<(usize, Vec<Rect>)>,
     /// Cells whose tile is missing, filled with a hatch.
     pub holes: usize,
-    /// Surfaces whose pixels are not those of the manifest's digest, although no tile is missing.
-    pub wrong: Vec<usize>,
-    /// Every surface was proved to be what was captured.
-    pub exact: bool,
 }
 
 /// The surfaces as they are shown.
@@ -90,7 +90,6 @@ impl Compositor {
         let keys: Vec<PackKey> = manifest.packs.iter().map(PackKey::from).collect();
         let found: Vec<Option<&Pack>> = keys.iter().map(|key| packs(*key)).collect();
         let mut cells = screen.cells.iter();
-        frame.exact = true;
         for (number, surface) in self.surfaces.iter_mut().enumerate() {
             let mut dirty = Vec::new();
             let mut holes = 0;
@@ -115,21 +114,45 @@ impl Compositor {
                 }
                 dirty.push(cell);
             }
-            let digest = moment.digests.get(number).copied();
             if !dirty.is_empty() {
-                surface.proved = None;
+                (surface.found, surface.hashing) = (None, None);
                 frame.dirty.push((number, rectangles(&surface.grid, &dirty)));
             }
-            if holes == 0 && (surface.proved.is_none() || surface.proved != digest) {
-                surface.proved = Some(surface.digest()).filter(|found| Some(*found) == digest);
-                if surface.proved.is_none() {
-                    frame.wrong.push(number);
-                }
-            }
+            surface.expected = moment.digests.get(number).copied().filter(|_| holes == 0);
             frame.holes += holes;
-            frame.exact &= holes == 0 && surface.proved.is_some();
         }
         Ok(frame)
+    }
+
+    /// Bytes of pixels that must still be hashed to know whether they are what was captured.
+    pub fn unproved(&self) -> usize {
+        self.surfaces.iter().map(Surface::unproved).sum()
+    }
+
+    /// Hashes about `bytes` bytes of pixels more.
+    pub fn prove(&mut self, mut bytes: usize) {
+        for surface in &mut self.surfaces {
+            let unproved = surface.unproved();
+            surface.hash(bytes);
+            bytes = bytes.saturating_sub(unproved);
+            if bytes == 0 {
+                break;
+            }
+        }
+    }
+
+    /// Every surface was proved to be what was captured.
+    pub fn is_exact(&self) -> bool {
+        self.surfaces.iter().all(|s| s.expected.is_some() && s.found == s.expected)
+    }
+
+    /// Surfaces whose pixels are not those of the manifest's digest, although no tile is missing.
+    pub fn wrong(&self) -> Vec<usize> {
+        let is_wrong = |s: &Surface| {
+            s.expected.is_some() && s.found.is_some_and(|found| Some(found) != s.expected)
+        };
+        let surfaces = self.surfaces.iter().enumerate();
+        surfaces.filter(|(_, surface)| is_wrong(surface)).map(|(number, _)| number).collect()
     }
 
     fn lay_out(&mut self, layout: &Layout, tile: TileSize) -> Result<(), FormatError> {
@@ -144,7 +167,9 @@ impl Compositor {
                 grid,
                 cells: vec![Shown::Nothing; grid.cells()],
                 rgba: vec![0; info.width as usize * info.height as usize * 4],
-                proved: None,
+                expected: None,
+                found: None,
+                hashing: None,
             })
             .collect();
         self.layout = Some((layout.clone(), tile));
@@ -187,24 +212,44 @@ impl Surface {
         &self.rgba
     }
 
-    /// The digest of the pixels as they are, as [`Digest::of`] a picture of them.
-    pub fn digest(&self) -> Digest {
+    /// Bytes of `rgba` that are not hashed yet and have to be.
+    fn unproved(&self) -> usize {
+        if self.expected.is_none() || self.found.is_some() {
+            return 0;
+        }
+        self.rgba.len() - self.hashing.as_ref().map_or(0, |(_, done)| *done)
+    }
+
+    /// Hashes up to `bytes` bytes of `rgba` more, on the way to the digest that [`Digest::of`] a
+    /// picture of the pixels has.
+    fn hash(&mut self, bytes: usize) {
         // Enough at a time to hash many lanes at once, little enough to stay in the cache.
         const BAND_PIXELS: usize = 16_384;
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&self.info.width.to_le_bytes());
-        hasher.update(&self.info.height.to_le_bytes());
+        if self.unproved() == 0 {
+            return;
+        }
+        let (mut hasher, done) = self.hashing.take().unwrap_or_else(|| {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(&self.info.width.to_le_bytes());
+            hasher.update(&self.info.height.to_le_bytes());
+            (hasher, 0)
+        });
+        let end = done.saturating_add(bytes.next_multiple_of(4)).min(self.rgba.len());
         let mut rgb = vec![0; BAND_PIXELS * 3];
-        for band in self.rgba.chunks(BAND_PIXELS * 4) {
+        for band in self.rgba[done..end].chunks(BAND_PIXELS * 4) {
             let rgb = &mut rgb[..band.len() / 4 * 3];
             for (to, from) in rgb.chunks_exact_mut(3).zip(band.chunks_exact(4)) {
                 to.copy_from_slice(&from[..3]);
             }
             hasher.update(rgb);
         }
+        if end < self.rgba.len() {
+            self.hashing = Some((hasher, end));
+            return;
+        }
         let mut digest = [0; 16];
         digest.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-        Digest(digest)
+        self.found = Some(Digest(digest));
     }
 
     /// Copies a tile (padded, RGB) into a cell.

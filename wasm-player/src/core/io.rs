@@ -4,6 +4,7 @@ use deskreel_format::grid::Rect;
 use thiserror::Error;
 
 use super::access::Ask;
+use super::decoding::{DecodeId, DecodeJob};
 
 /// Names a request from its [`Output`] to its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +57,27 @@ pub enum Input {
     },
     /// The network is back: what waits for a retry is tried at once.
     Online,
+    /// How many decoders there are beside the page's thread.
+    Decoders {
+        /// Those that can be given work now.
+        ready: usize,
+        /// Others are starting.
+        coming: bool,
+        /// Memory that all of them hold, bytes.
+        bytes: usize,
+    },
+    /// The answer to [`Output::Decode`].
+    Decoded {
+        /// Which decoding.
+        id: DecodeId,
+        /// The tiles, as [`DecodeJob::decode`] gives them, or what is wrong with the pack.
+        tiles: Result<Vec<u8>, String>,
+    },
+    /// The decoder that worked on it is gone.
+    DecoderLost {
+        /// Which decoding.
+        id: DecodeId,
+    },
 }
 
 /// What is to be done outside.
@@ -81,6 +103,15 @@ pub enum Output {
         /// What the browser has cached of it was damaged and must not be used.
         fresh: bool,
     },
+    /// Decode a pack.
+    Decode {
+        /// For the answer.
+        id: DecodeId,
+        /// What to decode.
+        job: DecodeJob,
+        /// On this thread, because there is no other; else beside it.
+        here: bool,
+    },
     /// The answer to this request is no longer wanted; none needs to be given.
     Cancel {
         /// Which request.
@@ -102,6 +133,8 @@ pub enum Output {
     },
     /// Tell whoever listens.
     Event(Event),
+    /// Come back with [`Input::Tick`] as soon as the browser has drawn and done what else it has to.
+    Soon,
     /// Come back at this time with [`Input::Tick`]; replaces the time said before.
     WakeAt(u64),
 }
@@ -125,6 +158,8 @@ pub enum Event {
         time_ms: u64,
         /// Every pixel was proved to be what was captured.
         exact: bool,
+        /// That is being found out: the event comes again when it is known.
+        proving: bool,
     },
     /// Playing began.
     Play,

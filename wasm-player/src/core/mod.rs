@@ -6,6 +6,7 @@
 pub mod access;
 pub mod cache;
 pub mod compositor;
+pub mod decoding;
 pub mod discovery;
 pub mod failure;
 pub mod io;
@@ -18,5 +19,6 @@ pub mod timeline;
 pub mod transfers;
 
 pub use access::{Ask, Grant, Source};
+pub use decoding::{DecodeId, DecodeJob};
 pub use io::{Event, Input, Output, PlayerError, Status, TransferId};
 pub use player::{Config, Player};

@@ -3,6 +3,7 @@
 //! Every [`Player::handle`] ends in one turn: say anew what is wanted, show what can be shown, ask
 //! for what is missing, tell what changed, name the time to come back.
 
+mod proof;
 mod replies;
 mod show;
 mod view;
@@ -15,12 +16,14 @@ use deskreel_format::{Limits, Pack, SegmentId, StreamName};
 use super::access::{Access, Refusal, Source};
 use super::cache::ByteLru;
 use super::compositor::Compositor;
+use super::decoding::Decoding;
 use super::discovery::Discovery;
 use super::io::{Event, Input, Output, PlayerError, Status};
 use super::playback::Playback;
 use super::sheet::{MomentKey, PackKey, Sheet};
 use super::timeline::Timeline;
 use super::transfers::{Transfers, Urgency};
+use proof::Proof;
 
 /// What a player is made with.
 #[derive(Debug, Clone)]
@@ -33,8 +36,11 @@ pub struct Config {
     pub token: Option<String>,
     /// What to show first, UTC milliseconds; the newest screenshot if not given.
     pub start_ms: Option<u64>,
-    /// Bytes of decoded tiles kept, over what the picture on the screen itself needs.
+    /// Bytes of decoded tiles kept, over what the picture on the screen itself needs; the memory of
+    /// decoders counts too.
     pub pack_bytes: usize,
+    /// Bytes of packs kept as they were stored.
+    pub stored_bytes: usize,
     /// Bytes of decoded manifests kept.
     pub sheet_bytes: usize,
     /// Requests under way at once.
@@ -57,12 +63,18 @@ impl Config {
             token: None,
             start_ms: None,
             pack_bytes: 256 << 20,
+            stored_bytes: 32 << 20,
             sheet_bytes: 64 << 20,
             parallel: 8,
             ahead: 8,
             max_pixels: 1 << 27,
-            limits: Limits { pack_pixels: 1 << 26, pack_bytes: 1 << 28, ..Limits::default() },
+            limits: Self::limits(),
         }
+    }
+
+    /// What decoders may be asked for in a browser.
+    pub fn limits() -> Limits {
+        Limits { pack_pixels: 1 << 26, pack_bytes: 1 << 28, ..Limits::default() }
     }
 }
 
@@ -82,12 +94,16 @@ pub struct Player {
     timeline: Timeline,
     transfers: Transfers,
     packs: ByteLru<PackKey, Pack>,
+    decoding: Decoding,
     sheets: ByteLru<SegmentId, Sheet>,
+    /// Packs that came damaged once and are asked for again, past the browser's cache.
+    suspects: HashSet<PackKey>,
     /// Packs that cannot be had, and why.
     failed: HashMap<PackKey, PlayerError>,
     /// Packs of the picture that is being made.
     pinned: HashSet<PackKey>,
     compositor: Compositor,
+    proof: Proof,
     playback: Playback,
     aim: Option<Aim>,
     shown: Option<(MomentKey, bool)>,
@@ -137,10 +153,13 @@ impl Player {
             timeline: Timeline::default(),
             transfers: Transfers::new(stream, config.parallel),
             packs: ByteLru::new(config.pack_bytes),
+            decoding: Decoding::new(config.stored_bytes),
+            suspects: HashSet::new(),
             sheets: ByteLru::new(config.sheet_bytes),
             failed: HashMap::new(),
             pinned: HashSet::new(),
             compositor: Compositor::default(),
+            proof: Proof::Done,
             playback: Playback::new(config.start_ms.unwrap_or(0)),
             aim: Some(config.start_ms.map_or(Aim::Newest, Aim::At)),
             shown: None,
@@ -210,6 +229,12 @@ impl Player {
                 self.access.online();
                 self.transfers.hurry();
             }
+            Input::Decoders { ready, coming, bytes } => {
+                self.decoding.set_decoders(ready, coming);
+                self.packs.set_bound(self.config.pack_bytes.saturating_sub(bytes));
+            }
+            Input::Decoded { id, tiles } => self.decoded(id, tiles),
+            Input::DecoderLost { id } => self.decoding.lost(id),
         }
         self.turn(now_ms);
     }
@@ -249,11 +274,14 @@ impl Player {
         }
         self.discovery.advance(wall_ms, &mut self.timeline);
         self.transfers.begin();
+        self.decoding.begin();
         let (stream, timeline) = (&self.config.stream, &self.timeline);
         self.discovery.want(now_ms, wall_ms, stream, timeline, &mut self.transfers);
         let play_wake_ms = self.pursue(now_ms);
         self.want_metadata();
         self.fetch_ahead();
+        self.decoding.flush(now_ms, &mut self.outputs);
+        self.prove();
         if self.access.grant(now_ms).is_some() {
             self.transfers.flush(now_ms, &mut self.outputs);
         }
@@ -374,6 +402,7 @@ impl Player {
             self.access.wake_ms(),
             self.transfers.wake_ms(now_ms),
             self.discovery.wake_ms(),
+            self.decoding.wake_ms(),
             play_wake_ms,
             progress_ms,
             time_ms,

@@ -98,7 +98,7 @@ impl Transfers {
 
     /// Wants a listing.
     pub fn want_list(&mut self, job: Job, urgency: Urgency) {
-        self.want(job, None, urgency);
+        self.want(job, None, false, urgency);
     }
 
     /// Wants a segment's manifest; its listed size decides how much is read.
@@ -108,15 +108,17 @@ impl Transfers {
         if let Some(transfer) = known {
             transfer.want(urgency);
         } else {
-            self.want(Job::Manifest(id, Vec::new()), plan::first_read(size), urgency);
+            self.want(Job::Manifest(id, Vec::new()), plan::first_read(size), false, urgency);
         }
     }
 
-    /// Wants packs that a manifest of this tile size refers to; those already asked for are not asked for again.
+    /// Wants packs that a manifest of this tile size refers to, `fresh`: past the browser's cache.
+    /// Those already asked for are not asked for again.
     pub fn want_packs(
         &mut self,
         packs: impl IntoIterator<Item = PackRef>,
         tile: TileSize,
+        fresh: bool,
         urgency: Urgency,
     ) {
         let mut missing = Vec::new();
@@ -130,27 +132,19 @@ impl Transfers {
         }
         for span in plan::merge(missing, tile) {
             let range = Some(span.range);
-            self.want(Job::Packs(span), range, urgency);
+            self.want(Job::Packs(span), range, fresh, urgency);
         }
     }
 
-    fn want(&mut self, job: Job, range: Option<(u64, u64)>, urgency: Urgency) {
+    fn want(&mut self, job: Job, range: Option<(u64, u64)>, fresh: bool, urgency: Urgency) {
         if let Some(transfer) = self.all.values_mut().find(|transfer| transfer.job == job) {
             transfer.want(urgency);
             return;
         }
         self.next += 1;
         let state = State::Waiting { until_ms: 0 };
-        let transfer = Transfer {
-            job,
-            range,
-            page: None,
-            fresh: false,
-            urgency,
-            attempts: 0,
-            wanted: true,
-            state,
-        };
+        let transfer =
+            Transfer { job, range, page: None, fresh, urgency, attempts: 0, wanted: true, state };
         self.all.insert(TransferId(self.next), transfer);
     }
 

@@ -7,6 +7,7 @@ use js_sys::{Array, Function, Object};
 use wasm_bindgen::prelude::*;
 use web_sys::{HtmlCanvasElement, ImageData};
 
+use super::decoders;
 use super::screen::{Screen, image};
 use super::shell::{Shell, now_ms};
 use super::tell::{self, object};
@@ -42,13 +43,13 @@ impl PlayerHandle {
             start_ms: start.map(|ms| ms as u64),
             ..Config::new(stream, Source::parse(src))
         };
-        let shell = Shell::new(Player::new(config), Screen::new(canvas)?, listener);
+        let shell = Shell::new(Player::new(config), Screen::new(canvas)?, listener)?;
         Ok(Self { shell })
     }
 
     /// Begins: from here on, events come.
     pub fn start(&self) {
-        self.shell.handle(Input::Tick);
+        decoders::join(&self.shell);
     }
 
     /// Shows the newest screenshot at or before a time.
@@ -127,6 +128,19 @@ impl PlayerHandle {
     #[wasm_bindgen(getter)]
     pub fn exact(&self) -> bool {
         self.shell.player.borrow().shown().is_some_and(|(_, exact)| exact)
+    }
+
+    /// Whether the pixels shown are being proved.
+    #[wasm_bindgen(getter)]
+    pub fn proving(&self) -> bool {
+        self.shell.player.borrow().is_proving()
+    }
+
+    /// Memory that this player holds, bytes: decoded tiles, packs as stored, manifests, picture.
+    pub fn memory(&self) -> Vec<f64> {
+        let player = self.shell.player.borrow();
+        let (stored, manifests, picture) = player.other_bytes();
+        [player.cached_bytes(), stored, manifests, picture].map(|bytes| bytes as f64).to_vec()
     }
 
     /// Playing.

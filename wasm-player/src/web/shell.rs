@@ -1,19 +1,21 @@
 //! The loop between the core and the browser.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use js_sys::{Date, Function};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::AbortController;
+use web_sys::{AbortController, MessageChannel};
 
+use super::decoders;
 use super::fetch::{Question, ask};
 use super::screen::Screen;
 use super::tell;
 use crate::core::access::Ask;
-use crate::core::{Event, Input, Output, Player, TransferId};
+use crate::core::player::Config;
+use crate::core::{DecodeId, DecodeJob, Event, Input, Output, Player, TransferId};
 
 #[wasm_bindgen]
 extern "C" {
@@ -31,6 +33,15 @@ pub(super) struct Shell {
     flights: RefCell<HashMap<TransferId, AbortController>>,
     timer: RefCell<JsValue>,
     tick: RefCell<Option<Closure<dyn FnMut()>>>,
+    tasks: MessageChannel,
+    queue: RefCell<VecDeque<Task>>,
+    on_task: RefCell<Option<Closure<dyn FnMut()>>>,
+}
+
+/// What is done as a task of its own, so that the browser comes to draw in between.
+enum Task {
+    Decode(DecodeId, DecodeJob),
+    Handle(Input),
 }
 
 pub(super) fn now_ms() -> u64 {
@@ -38,7 +49,11 @@ pub(super) fn now_ms() -> u64 {
 }
 
 impl Shell {
-    pub(super) fn new(player: Player, screen: Screen, listener: Function) -> Rc<Self> {
+    pub(super) fn new(
+        player: Player,
+        screen: Screen,
+        listener: Function,
+    ) -> Result<Rc<Self>, JsValue> {
         let shell = Rc::new(Self {
             player: RefCell::new(player),
             screen,
@@ -46,6 +61,9 @@ impl Shell {
             flights: RefCell::default(),
             timer: RefCell::new(JsValue::UNDEFINED),
             tick: RefCell::new(None),
+            tasks: MessageChannel::new()?,
+            queue: RefCell::default(),
+            on_task: RefCell::new(None),
         });
         let weak = Rc::downgrade(&shell);
         let tick = Closure::new(move || {
@@ -54,7 +72,38 @@ impl Shell {
             }
         });
         shell.tick.replace(Some(tick));
-        shell
+        let weak = Rc::downgrade(&shell);
+        let on_task = Closure::new(move || {
+            if let Some(shell) = weak.upgrade() {
+                shell.do_task();
+            }
+        });
+        shell.tasks.port1().set_onmessage(Some(on_task.as_ref().unchecked_ref()));
+        shell.on_task.replace(Some(on_task));
+        Ok(shell)
+    }
+
+    /// Passes an input to the core as a task of its own.
+    pub(super) fn later(&self, input: Input) {
+        self.queue_task(Task::Handle(input));
+    }
+
+    fn queue_task(&self, task: Task) {
+        self.queue.borrow_mut().push_back(task);
+        // Only what cannot be copied cannot be posted.
+        let _ = self.tasks.port2().post_message(&JsValue::NULL);
+    }
+
+    fn do_task(self: &Rc<Self>) {
+        let task = self.queue.borrow_mut().pop_front();
+        match task {
+            Some(Task::Decode(id, job)) => {
+                let tiles = job.decode(&Config::limits()).map_err(|error| error.to_string());
+                self.handle(Input::Decoded { id, tiles });
+            }
+            Some(Task::Handle(input)) => self.handle(input),
+            None => {}
+        }
     }
 
     /// Passes an input to the core and does what it says. Listeners are told last, when nothing is
@@ -87,6 +136,9 @@ impl Shell {
                 let range = range.map(|(from, to)| ("range", format!("bytes={from}-{to}")));
                 self.get(id, url, range.into_iter().collect(), fresh);
             }
+            Output::Decode { id, job, here: true } => self.queue_task(Task::Decode(id, job)),
+            Output::Decode { id, job, here: false } => decoders::submit(self, id, &job),
+            Output::Soon => self.later(Input::Tick),
             Output::Cancel { id } => {
                 if let Some(flight) = self.flights.borrow_mut().remove(&id) {
                     flight.abort();
@@ -163,6 +215,8 @@ impl Shell {
     pub(super) fn close(&self) {
         clear_timeout(&self.timer.replace(JsValue::UNDEFINED));
         self.tick.replace(None);
+        self.on_task.replace(None);
+        self.tasks.port1().close();
         for (_, flight) in self.flights.borrow_mut().drain() {
             flight.abort();
         }

@@ -19,10 +19,11 @@ pub(super) fn event(event: &Event) -> (&'static str, JsValue) {
         Event::Playing => ("playing", JsValue::NULL),
         Event::RateChange => ("ratechange", JsValue::NULL),
         Event::Ended => ("ended", JsValue::NULL),
-        Event::Shown { time_ms, exact } => {
+        Event::Shown { time_ms, exact, proving } => {
             let detail = object(&[
                 ("shownTime", JsValue::from_f64(*time_ms as f64)),
                 ("exact", JsValue::from_bool(*exact)),
+                ("proving", JsValue::from_bool(*proving)),
             ]);
             ("shown", detail)
         }

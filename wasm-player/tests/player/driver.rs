@@ -2,8 +2,11 @@
 
 use std::collections::VecDeque;
 
+use deskreel_format::Limits;
 use deskreel_player::core::player::Config;
-use deskreel_player::core::{Event, Input, Output, Player, PlayerError, Source, TransferId};
+use deskreel_player::core::{
+    DecodeId, DecodeJob, Event, Input, Output, Player, PlayerError, Source, TransferId,
+};
 
 use crate::bucket::Bucket;
 use crate::recording::{Shot, T0, stream};
@@ -38,6 +41,12 @@ pub(crate) struct Driver {
     pub(crate) grants_expire_ms: u64,
     pub(crate) grant_status: u16,
     pub(crate) grants: usize,
+    /// Decodings under way, and whether they were to be done on the page's own thread. Stays empty
+    /// unless `holds_work`: what is to be decoded or proved is, at once.
+    pub(crate) decodings: VecDeque<(DecodeId, DecodeJob, bool)>,
+    pub(crate) holds_work: bool,
+    /// The player asked to be called again soon.
+    pub(crate) soon: bool,
 }
 
 pub(crate) fn config() -> Config {
@@ -60,6 +69,9 @@ impl Driver {
             grants_expire_ms: 43_200_000,
             grant_status: 200,
             grants: 0,
+            decodings: VecDeque::new(),
+            holds_work: false,
+            soon: false,
         }
     }
 
@@ -89,6 +101,14 @@ impl Driver {
                     self.fetched.push((key.clone(), range));
                     self.pending.push_back(Request::Fetch(id, key, range));
                 }
+                Output::Decode { id, job, here } => {
+                    self.decodings.push_back((id, job, here));
+                    if !self.holds_work {
+                        self.decode_one();
+                    }
+                }
+                Output::Soon if self.holds_work => self.soon = true,
+                Output::Soon => self.input(Input::Tick),
                 Output::Cancel { id } => self.pending.retain(|request| request.id() != id),
                 Output::Resize { .. } => {
                     let surfaces = self.player.surfaces().iter();
@@ -125,6 +145,14 @@ impl Driver {
         );
         let status = self.grant_status;
         Input::GrantReply { status, body: json.into_bytes(), server_now_ms: None }
+    }
+
+    /// Does the oldest decoding; false if there is none.
+    pub(crate) fn decode_one(&mut self) -> bool {
+        let Some((id, job, _)) = self.decodings.pop_front() else { return false };
+        let tiles = job.decode(&Limits::default()).map_err(|error| error.to_string());
+        self.input(Input::Decoded { id, tiles });
+        true
     }
 
     /// Answers the oldest pending request from the bucket; false if there is none.

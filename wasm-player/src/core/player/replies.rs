@@ -1,9 +1,10 @@
 //! What answers bring: listings, manifests, packs, and failures.
 
 use deskreel_format::segment::SegmentHeader;
-use deskreel_format::{FormatError, Pack, PackRef, Segment, SegmentId};
+use deskreel_format::{FormatError, Pack, Segment, SegmentId};
 
 use super::{Event, Player, PlayerError};
+use crate::core::decoding::{DecodeId, Finished};
 use crate::core::failure::{Verdict, judge};
 use crate::core::io::TransferId;
 use crate::core::listing::{self, Listing};
@@ -33,7 +34,7 @@ impl Player {
                 }
                 Job::Packs(span) => {
                     let span = span.clone();
-                    self.pack_bytes(transfer, &span, status, &body);
+                    self.pack_bytes(&span, transfer.fresh, status, &body);
                 }
                 _ => self.listing(now_ms, transfer, &body),
             },
@@ -183,7 +184,7 @@ impl Player {
             Ok(segment) => {
                 let sheet = Sheet::new(segment.manifest);
                 self.timeline.read(&sheet);
-                self.take_own_packs(&sheet, &bytes);
+                self.take_own_packs(&sheet, &bytes, transfer.fresh);
                 let size = sheet.bytes();
                 self.sheets.insert(id, sheet, size, |_| false);
             }
@@ -203,57 +204,65 @@ impl Player {
     }
 
     /// The packs that came along with their manifest.
-    fn take_own_packs(&mut self, sheet: &Sheet, bytes: &[u8]) {
+    fn take_own_packs(&mut self, sheet: &Sheet, bytes: &[u8], fresh: bool) {
         let own = sheet.manifest.packs.iter().filter(|pack| pack.segment == sheet.manifest.id);
         for pack in own {
             let (from, to) = (pack.offset as usize, pack.offset as usize + pack.len as usize);
-            // What is damaged or incomplete is fetched by itself when it is needed.
-            if let Some(bytes) = bytes.get(from..to)
-                && !self.packs.contains(&pack.into())
-                && let Ok(decoded) =
-                    Pack::decode_at(pack, sheet.manifest.tile, bytes, &self.config.limits)
-            {
-                self.keep(pack, decoded);
+            // What is incomplete is fetched by itself when it is needed.
+            if let Some(bytes) = bytes.get(from..to) {
+                self.decoding.put(pack, sheet.manifest.tile, bytes, fresh);
             }
         }
     }
 
-    fn pack_bytes(&mut self, mut transfer: Transfer, span: &Span, status: u16, body: &[u8]) {
+    fn pack_bytes(&mut self, span: &Span, fresh: bool, status: u16, body: &[u8]) {
         let start = if status == 200 { 0 } else { span.range.0 as usize };
-        let mut damaged: Vec<(PackRef, FormatError)> = Vec::new();
         for pack in &span.packs {
             let at = pack.offset as usize - start;
-            let bytes = body.get(at..at + pack.len as usize);
-            let decoded = match bytes {
-                Some(bytes) => Pack::decode_at(pack, span.tile, bytes, &self.config.limits),
-                None => Err(FormatError::Truncated { what: "pack", at: body.len() }),
-            };
-            match decoded {
-                Ok(decoded) => self.keep(pack, decoded),
-                Err(error) => damaged.push((*pack, error)),
+            if let Some(bytes) = body.get(at..at + pack.len as usize) {
+                self.decoding.put(pack, span.tile, bytes, fresh);
+            } else {
+                let error = FormatError::Truncated { what: "pack", at: body.len() };
+                let finished = Finished { place: *pack, tile: span.tile, fresh };
+                self.damaged(finished, &error.to_string());
             }
-        }
-        if damaged.is_empty() {
-            return;
-        }
-        if !transfer.fresh {
-            transfer.fresh = true;
-            self.transfers.repeat(transfer);
-            return;
-        }
-        for (pack, error) in damaged {
-            let object = self.config.stream.segment_key(pack.segment);
-            let (reason, effect) = (error.to_string(), NO_TILES);
-            let error = PlayerError::Corrupt { object, reason, effect };
-            self.failed.insert((&pack).into(), error);
         }
     }
 
-    fn keep(&mut self, pack: &PackRef, decoded: Pack) {
-        let bytes = decoded.tiles() as usize * decoded.tile_size().tile_bytes();
+    /// The tiles of a pack, or why there are none.
+    pub(super) fn decoded(&mut self, id: DecodeId, tiles: Result<Vec<u8>, String>) {
+        let Some(finished) = self.decoding.finished(id) else { return };
+        let pack = tiles.and_then(|rgb| {
+            let pack = Pack::from_rgb(finished.tile, rgb).map_err(|error| error.to_string())?;
+            let is_whole = pack.tiles() == finished.place.tiles;
+            is_whole.then_some(pack).ok_or_else(|| "its decoder gave other tiles".to_owned())
+        });
+        match pack {
+            Ok(pack) => self.keep(&finished, pack),
+            Err(reason) => self.damaged(finished, &reason),
+        }
+    }
+
+    /// Once more, past the browser's cache, because the damage may be its own; then no more.
+    fn damaged(&mut self, finished: Finished, reason: &str) {
+        self.decoding.forget(&finished.place);
+        let key = PackKey::from(&finished.place);
+        if !finished.fresh {
+            self.suspects.insert(key);
+            return;
+        }
+        self.suspects.remove(&key);
+        let object = self.config.stream.segment_key(key.segment);
+        let error = PlayerError::Corrupt { object, reason: reason.into(), effect: NO_TILES };
+        self.failed.insert(key, error);
+    }
+
+    fn keep(&mut self, finished: &Finished, pack: Pack) {
+        let bytes = pack.tiles() as usize * pack.tile_size().tile_bytes();
         let pinned = &self.pinned;
-        let key = PackKey::from(pack);
+        let key = PackKey::from(&finished.place);
         self.failed.remove(&key);
-        self.packs.insert(key, decoded, bytes, |key| pinned.contains(key));
+        self.suspects.remove(&key);
+        self.packs.insert(key, pack, bytes, |key| pinned.contains(key));
     }
 }

@@ -3,7 +3,7 @@
 use deskreel_format::PackRef;
 use deskreel_format::time::END_OF_TIME_MS;
 
-use super::{Aim, Event, FRAME_MS, Output, Player, PlayerError};
+use super::{Aim, Event, FRAME_MS, Output, Player, PlayerError, Proof};
 use crate::core::compositor;
 use crate::core::sheet::{MomentKey, PackKey};
 use crate::core::timeline::Lookup;
@@ -134,19 +134,26 @@ impl Player {
         let tile = sheet.manifest.tile;
         let needs: Vec<PackRef> = sheet.needs(key.index).copied().collect();
         self.sheets.touch(&key.segment);
-        let mut missing = Vec::new();
+        let (mut missing, mut is_ready) = (Vec::new(), true);
         for pack in needs {
             let pack_key = PackKey::from(&pack);
             self.packs.touch(&pack_key);
             if urgency == Urgency::Now {
                 self.pinned.insert(pack_key);
             }
-            if !self.packs.contains(&pack_key) && !self.failed.contains_key(&pack_key) {
+            if self.packs.contains(&pack_key) || self.failed.contains_key(&pack_key) {
+                continue;
+            }
+            is_ready = false;
+            if !self.decoding.want(pack_key, urgency) {
                 missing.push(pack);
             }
         }
-        let is_ready = missing.is_empty();
-        self.transfers.want_packs(missing, tile, urgency);
+        let suspects = &self.suspects;
+        let is_suspect = |pack: &PackRef| suspects.contains(&PackKey::from(pack));
+        let (again, missing) = missing.into_iter().partition::<Vec<_>, _>(is_suspect);
+        self.transfers.want_packs(missing, tile, false, urgency);
+        self.transfers.want_packs(again, tile, true, urgency);
         is_ready
     }
 
@@ -187,18 +194,14 @@ impl Player {
         for (surface, rects) in frame.dirty {
             self.outputs.push_back(Output::Draw { surface, rects });
         }
-        self.shown = Some((key, frame.exact));
+        // Whoever waited for the moment before has been shown it.
+        if !matches!(self.proof, Proof::Done) {
+            self.finish_seek();
+        }
+        self.shown = Some((key, false));
         // What is around it is to be looked at anew.
         self.told.around_version = u64::MAX;
-        self.tell(Event::Shown { time_ms: key.time_ms, exact: frame.exact });
-        for failure in failures {
-            self.tell(Event::Error(failure));
-        }
-        let time_ms = key.time_ms;
-        for surface in frame.wrong {
-            let object = object.clone();
-            self.tell(Event::Error(PlayerError::Mismatch { object, surface, time_ms }));
-        }
+        self.begin_proof(failures);
         if self.playback.resume(now_ms) && self.playback.is_playing() {
             self.tell(Event::Playing);
         }
@@ -211,14 +214,16 @@ impl Player {
         }
         self.told.time_ms = now_ms;
         self.tell(Event::TimeUpdate);
-        self.finish_seek();
+        if matches!(self.proof, Proof::Done) {
+            self.finish_seek();
+        }
     }
 
     fn end_ms(&self) -> u64 {
         self.discovery.window().map_or(END_OF_TIME_MS, |(_, end_ms)| end_ms)
     }
 
-    fn finish_seek(&mut self) {
+    pub(super) fn finish_seek(&mut self) {
         if std::mem::take(&mut self.seeking) {
             self.tell(Event::Seeked);
         }

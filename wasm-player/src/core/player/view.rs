@@ -1,9 +1,11 @@
 //! What can be asked of a player without changing it.
 
-use super::{Aim, Player};
+use deskreel_format::PackRef;
+
+use super::{Aim, Player, Proof};
 use crate::core::access::Grant;
 use crate::core::compositor::Surface;
-use crate::core::sheet::MomentKey;
+use crate::core::sheet::{MomentKey, PackKey};
 use crate::core::timeline::{Gap, Mark};
 
 impl Player {
@@ -28,6 +30,11 @@ impl Player {
     /// The screenshot on the screen, and whether every pixel was proved to be what was captured.
     pub fn shown(&self) -> Option<(MomentKey, bool)> {
         self.shown
+    }
+
+    /// Whether the pixels shown are being proved.
+    pub fn is_proving(&self) -> bool {
+        !matches!(self.proof, Proof::Done)
     }
 
     /// The surfaces on the screen, in the order of the layout.
@@ -90,13 +97,23 @@ impl Player {
         self.packs.bytes()
     }
 
+    /// Bytes of packs held as they were stored, of manifests, and of the picture.
+    pub fn other_bytes(&self) -> (usize, usize, usize) {
+        let picture = self.surfaces().iter().map(|surface| surface.rgba().len()).sum();
+        (self.decoding.bytes(), self.sheets.bytes(), picture)
+    }
+
     /// Stretches of time whose screenshots are all here, ascending, UTC milliseconds.
     pub fn buffered(&self) -> Vec<(u64, u64)> {
         let interval_ms = self.interval_ms();
         let mut ready: Vec<u64> = Vec::new();
         for sheet in self.sheets.keys().filter_map(|id| self.sheets.peek(id)) {
             for (index, moment) in sheet.manifest.moments.iter().enumerate() {
-                if sheet.needs(index).all(|pack| self.packs.contains(&pack.into())) {
+                let is_here = |pack: &PackRef| {
+                    let key = PackKey::from(pack);
+                    self.packs.contains(&key) || self.decoding.contains(&key)
+                };
+                if sheet.needs(index).all(is_here) {
                     ready.push(moment.time_ms);
                 }
             }
