@@ -63,6 +63,13 @@ export class DeskreelPlayer extends HTMLElement {
   readonly status: "loading" | "ready" | "empty" | "offline" | "expired" | "locked" | "denied";
   /** What is wrong with the screenshot shown, or `null`. */
   readonly error: DeskreelError | null;
+  /**
+   * Memory held, bytes: decoded tiles, packs as they were stored, manifests, the picture; and by the
+   * decoding workers that all players of a page share (0: the page decodes itself).
+   */
+  readonly memory: {
+    tiles: number; stored: number; manifests: number; picture: number; decoders: number;
+  };
   /** Asks for access again, after `status` `expired`, `locked` or `denied`. */
   renew(token?: string): void;
 

@@ -184,6 +184,12 @@ export class DeskreelPlayer extends HTMLElement {
     return this.#handle?.proving ?? false;
   }
 
+  get memory() {
+    const held = this.#handle?.memory() ?? new Float64Array(5);
+    const [tiles, stored, manifests, picture, decoders] = held;
+    return { tiles, stored, manifests, picture, decoders };
+  }
+
   get paused() {
     return !this.#handle?.playing;
   }

@@ -159,6 +159,9 @@ const on = (names, listener) => {
 };
 
 on("shown", ({ detail }) => {
+  if (detail.proving) {
+    return; // The event comes again in a moment, with the verdict.
+  }
   const badge = byId("exact");
   badge.hidden = false;
   badge.classList.toggle("wrong", !detail.exact);

@@ -71,6 +71,8 @@ async fn respond(app: Arc<App>, path: String, headers: HeaderMap) -> Response {
         (header::REFERRER_POLICY, "no-referrer"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        // The player is no secret: pages of other origins may embed it, and its modules say so.
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         // Checked by ETag at every load: page, code and WASM of different builds must never mix.
         (header::CACHE_CONTROL, "no-cache"),
     ] {

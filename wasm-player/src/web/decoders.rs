@@ -110,6 +110,11 @@ pub(super) fn join(player: &Rc<Shell>) {
     player.handle(input);
 }
 
+/// Memory that all decoders hold.
+pub(super) fn bytes() -> usize {
+    POOL.with_borrow(|pool| pool.members.iter().map(|member| member.bytes).sum())
+}
+
 /// Hands work to the decoder that has least to do.
 pub(super) fn submit(player: &Rc<Shell>, id: DecodeId, job: &DecodeJob) {
     let posted = POOL.with_borrow_mut(|pool| {

@@ -136,11 +136,14 @@ impl PlayerHandle {
         self.shell.player.borrow().is_proving()
     }
 
-    /// Memory that this player holds, bytes: decoded tiles, packs as stored, manifests, picture.
+    /// Memory held, bytes: decoded tiles, packs as stored, manifests, picture; and by the decoders
+    /// that all players of a page share.
     pub fn memory(&self) -> Vec<f64> {
         let player = self.shell.player.borrow();
         let (stored, manifests, picture) = player.other_bytes();
-        [player.cached_bytes(), stored, manifests, picture].map(|bytes| bytes as f64).to_vec()
+        [player.cached_bytes(), stored, manifests, picture, decoders::bytes()]
+            .map(|bytes| bytes as f64)
+            .to_vec()
     }
 
     /// Playing.

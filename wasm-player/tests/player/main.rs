@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "all of this is tests, their helpers too")]
 
 mod bucket;
+mod decoding;
 mod driver;
 mod failures;
 mod playing;

@@ -1,0 +1,170 @@
+//! Decoding beside the page's thread: late, lost and failed decodings never change what is right.
+
+use deskreel_player::core::player::Config;
+use deskreel_player::core::{Event, Input};
+
+use crate::bucket::Bucket;
+use crate::driver::{Driver, config};
+use crate::recording::{INTERVAL_MS, Shot, T0, Writer, record, shots};
+
+fn recorded(size: (u32, u32)) -> (Bucket, Vec<Shot>) {
+    let mut bucket = Bucket::new();
+    let shots = shots(20, &[size]);
+    record(&mut bucket, &mut Writer::new(1, 16), &shots, 1);
+    (bucket, shots)
+}
+
+/// A player that holds back what it is to decode, with so many decoders.
+fn holding(bucket: Bucket, ready: usize, coming: bool) -> Driver {
+    let mut driver = Driver::new(bucket, config());
+    driver.holds_work = true;
+    driver.input(Input::Decoders { ready, coming, bytes: 0 });
+    driver.input(Input::Tick);
+    driver.settle();
+    driver
+}
+
+fn work_off(driver: &mut Driver) {
+    while driver.decode_one() {
+        driver.settle();
+    }
+}
+
+#[test]
+fn every_decoder_has_work_and_nothing_is_decoded_twice() {
+    let (bucket, shots) = recorded((200, 120));
+    let mut driver = holding(bucket, 1, false);
+    let mut most = 0;
+    let mut done = Vec::new();
+    while let Some((_, job, here)) = driver.decodings.front() {
+        assert!(!here);
+        done.push(job.place);
+        most = most.max(driver.decodings.len());
+        driver.decode_one();
+    }
+    driver.assert_shows(&shots[19]);
+    assert_eq!(most, 2, "two for each decoder: one at work and one to go on with");
+    let count = done.len();
+    done.sort_by_key(|place| (place.segment, place.offset));
+    done.dedup();
+    assert_eq!(done.len(), count);
+}
+
+#[test]
+fn a_late_decoding_never_changes_the_moment_shown_and_is_kept() {
+    let (bucket, shots) = recorded((200, 120));
+    let mut driver = holding(bucket, 1, false);
+    work_off(&mut driver);
+    driver.seek(T0 + 3 * INTERVAL_MS);
+    let late: Vec<_> = driver.decodings.drain(..).collect();
+    assert!(!late.is_empty());
+    // The decoder is busy with what nobody waits for any more; another one comes.
+    driver.input(Input::Decoders { ready: 4, coming: false, bytes: 0 });
+    driver.seek(T0 + 17 * INTERVAL_MS);
+    work_off(&mut driver);
+    driver.assert_shows(&shots[17]);
+    for (id, job, _) in late {
+        let tiles = job.decode(&Config::limits()).map_err(|error| error.to_string());
+        driver.input(Input::Decoded { id, tiles: tiles.clone() });
+        driver.assert_shows(&shots[17]);
+        // Once is enough; an answer to nothing is nothing.
+        driver.input(Input::Decoded { id, tiles });
+        driver.assert_shows(&shots[17]);
+    }
+    driver.seek(T0 + 3 * INTERVAL_MS);
+    work_off(&mut driver);
+    driver.assert_shows(&shots[3]);
+}
+
+#[test]
+fn work_of_a_decoder_that_died_is_done_again_elsewhere() {
+    let (bucket, shots) = recorded((200, 120));
+    let mut driver = holding(bucket, 2, false);
+    let lost: Vec<_> = driver.decodings.drain(..).collect();
+    driver.input(Input::Decoders { ready: 0, coming: false, bytes: 0 });
+    for (id, ..) in lost {
+        driver.input(Input::DecoderLost { id });
+    }
+    assert_eq!(driver.decodings.len(), 1, "on the page's thread one after the other");
+    while let Some((.., here)) = driver.decodings.front() {
+        assert!(here);
+        driver.decode_one();
+    }
+    driver.assert_shows(&shots[19]);
+    assert!(driver.errors().is_empty());
+}
+
+#[test]
+fn decoders_that_never_come_are_waited_for_and_then_done_without() {
+    let (bucket, shots) = recorded((200, 120));
+    let mut driver = holding(bucket, 0, true);
+    assert!(driver.decodings.is_empty());
+    driver.pass(1_000);
+    assert!(driver.decodings.is_empty());
+    driver.pass(1_000);
+    assert!(driver.decodings.front().is_some_and(|(.., here)| *here));
+    work_off(&mut driver);
+    driver.assert_shows(&shots[19]);
+}
+
+#[test]
+fn a_decoder_that_gives_other_tiles_is_not_believed() {
+    let (bucket, shots) = recorded((200, 120));
+    let mut driver = holding(bucket, 8, false);
+    let (id, job, _) = driver.decodings.pop_front().unwrap();
+    let mut tiles = job.decode(&Config::limits()).unwrap();
+    tiles.truncate(tiles.len() / 2 / 768 * 768 + 768 * usize::from(job.place.tiles == 1));
+    tiles.truncate(tiles.len().saturating_sub(1));
+    driver.input(Input::Decoded { id, tiles: Ok(tiles) });
+    driver.settle();
+    work_off(&mut driver);
+    driver.assert_shows(&shots[19]);
+    assert!(
+        driver
+            .fetched
+            .iter()
+            .any(|(key, range)| key.contains(&job.place.segment.to_string()) && range.is_some())
+    );
+}
+
+#[test]
+fn a_large_picture_is_drawn_first_and_called_exact_only_when_it_is_proved() {
+    let (bucket, shots) = recorded((1000, 800));
+    let mut driver = holding(bucket, 4, false);
+    driver.events.clear();
+    work_off(&mut driver);
+    assert_eq!(driver.shown(), Some((shots[19].time_ms, false)), "drawn, not proved");
+    assert!(driver.player.is_proving());
+    let mut turns = 0;
+    while std::mem::take(&mut driver.soon) {
+        driver.input(Input::Tick);
+        turns += 1;
+    }
+    driver.assert_shows(&shots[19]);
+    assert_eq!(turns, 2, "3.2 MB at 2 MB a turn");
+    let time_ms = shots[19].time_ms;
+    let shown: Vec<&Event> =
+        driver.events.iter().filter(|event| matches!(event, Event::Shown { .. })).collect();
+    let expected = [
+        &Event::Shown { time_ms, exact: false, proving: true },
+        &Event::Shown { time_ms, exact: true, proving: false },
+    ];
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn a_proof_is_of_the_picture_shown_and_of_no_other() {
+    let (bucket, shots) = recorded((1000, 800));
+    let mut driver = holding(bucket, 4, false);
+    work_off(&mut driver);
+    driver.input(Input::Tick);
+    driver.seek(shots[4].time_ms);
+    work_off(&mut driver);
+    assert_eq!(driver.shown(), Some((shots[4].time_ms, false)));
+    while std::mem::take(&mut driver.soon) {
+        driver.input(Input::Tick);
+    }
+    driver.assert_shows(&shots[4]);
+    assert_eq!(driver.events.iter().filter(|event| **event == Event::Seeked).count(), 1);
+    assert!(driver.errors().is_empty());
+}
