@@ -13,8 +13,7 @@ use crate::core::sealed::Sealed;
 use crate::journal::{Journal, KnownSegment};
 use crate::reader::{Listed, ReadError, StreamReader};
 
-/// Tiles are referred to for so long after they were stored (design: leases).
-pub const LEASE_MS: u64 = 86_400_000;
+pub use deskreel_upkeep::plan::LEASE_MS;
 
 /// Why the agent cannot go on.
 #[derive(Debug, thiserror::Error)]

@@ -15,4 +15,3 @@ pub mod reader;
 pub mod recording;
 pub mod source;
 pub mod spool;
-pub mod upkeep;

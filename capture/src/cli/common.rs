@@ -52,7 +52,7 @@ failures!(
     crate::outbox::GaveUp,
     crate::reader::ReadError,
     crate::source::SourceError,
-    crate::upkeep::UpkeepError,
+    deskreel_upkeep::UpkeepError,
     deskreel_format::FormatError,
     deskreel_store::StoreError,
 );

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::common::{Failure, Place, now_ms};
 use crate::config::parse_time;
 use crate::location::Role;
-use crate::upkeep::survey::{StreamObjects, streams};
+use deskreel_upkeep::survey::{StreamObjects, streams};
 
 /// Which streams, and at what time.
 #[derive(Debug, clap::Args)]

@@ -7,4 +7,3 @@ pub mod recorder;
 pub mod sampling;
 pub mod sealed;
 pub mod spread;
-pub mod upkeep;

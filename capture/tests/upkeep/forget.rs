@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use deskreel_capture::reader::StreamReader;
-use deskreel_capture::upkeep::forget::{Forgotten, Request, execute};
-use deskreel_capture::upkeep::{UpkeepError, deep};
+use deskreel_upkeep::forget::{Forgotten, Request, execute};
+use deskreel_upkeep::{UpkeepError, deep};
 use deskreel_format::{Absence, AbsenceKind, Limits, MomentSummary, Segment};
 use deskreel_store::ObjectStore;
 

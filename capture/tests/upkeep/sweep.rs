@@ -1,9 +1,9 @@
 //! Sweeping: what can be shown stays whole, whenever it stops.
 
-use deskreel_capture::core::upkeep::WINDOW_MS;
-use deskreel_capture::core::upkeep::sweep::{SweepRule, plan};
-use deskreel_capture::upkeep::sweep::execute;
-use deskreel_capture::upkeep::{Survey, deep};
+use deskreel_upkeep::plan::WINDOW_MS;
+use deskreel_upkeep::plan::sweep::{SweepRule, plan};
+use deskreel_upkeep::sweep::execute;
+use deskreel_upkeep::{Survey, deep};
 use deskreel_store::{ObjectStore, StoreError};
 use std::sync::Arc;
 

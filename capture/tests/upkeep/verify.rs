@@ -1,8 +1,8 @@
 //! Verifying: each kind of damage is found and named, and a whole stream is clean.
 
-use deskreel_capture::core::upkeep::WINDOW_MS;
-use deskreel_capture::core::upkeep::audit::Fault;
-use deskreel_capture::upkeep::deep;
+use deskreel_upkeep::plan::WINDOW_MS;
+use deskreel_upkeep::plan::audit::Fault;
+use deskreel_upkeep::deep;
 use deskreel_format::{Digest, Limits, Segment};
 use deskreel_store::{ObjectStore, Put, PutMode};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ async fn faults(store: &Arc<Faulty>, now_ms: u64) -> (Vec<(Fault, String)>, Vec<
     let objects = objects(store);
     let survey = objects.survey(|_, _| ()).await.expect("a survey");
     let deep = deep::audit(&objects, &survey, now_ms, || ()).await.expect("an audit");
-    let named = |problems: Vec<deskreel_capture::core::upkeep::audit::Problem>| {
+    let named = |problems: Vec<deskreel_upkeep::plan::audit::Problem>| {
         problems.into_iter().map(|problem| (problem.fault, problem.object)).collect()
     };
     (named(survey.audit(&name(), now_ms)), named(deep.problems))

@@ -8,7 +8,7 @@ struct Boundary {
     why: &'static str,
 }
 
-const BOUNDARIES: [Boundary; 5] = [
+const BOUNDARIES: [Boundary; 6] = [
     Boundary {
         from: "deskreel-format",
         never: &[
@@ -20,6 +20,7 @@ const BOUNDARIES: [Boundary; 5] = [
             "js-sys",
             "wasm-bindgen",
             "deskreel-store",
+            "deskreel-upkeep",
             "deskreel-capture",
             "deskreel-server",
             "deskreel-player",
@@ -28,13 +29,25 @@ const BOUNDARIES: [Boundary; 5] = [
     },
     Boundary {
         from: "deskreel-player",
-        never: &["tokio", "aws-", "deskreel-store", "deskreel-capture", "deskreel-server"],
+        never: &[
+            "tokio",
+            "aws-",
+            "deskreel-store",
+            "deskreel-upkeep",
+            "deskreel-capture",
+            "deskreel-server",
+        ],
         why: "the player runs in a browser and needs nothing but the format",
     },
     Boundary {
         from: "deskreel-store",
-        never: &["deskreel-capture", "deskreel-server", "deskreel-player"],
+        never: &["deskreel-upkeep", "deskreel-capture", "deskreel-server", "deskreel-player"],
         why: "the store knows objects, not who uses them",
+    },
+    Boundary {
+        from: "deskreel-upkeep",
+        never: &["deskreel-capture", "deskreel-server", "deskreel-player"],
+        why: "upkeep serves agents, operators and the server, and knows none of them",
     },
     Boundary {
         from: "deskreel-capture",

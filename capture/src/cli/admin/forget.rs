@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::super::common::{Failure, print, progress};
 use super::super::operator::Streams;
 use crate::config::{parse_time, show_time};
-use crate::upkeep::forget::{Request, execute, prepare};
+use deskreel_upkeep::forget::{Request, execute, prepare};
 
 /// Forgets all moments of a range, and every pixel stored only for them
 ///
@@ -85,7 +85,7 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         let report = if args.dry_run {
             let survey = objects.survey(|done, of| tell("reading", done, of)).await?;
             let plan = prepare(&objects, &survey, &request.range)?;
-            let step = |r: &crate::core::upkeep::forget::Replacement| Step {
+            let step = |r: &deskreel_upkeep::plan::forget::Replacement| Step {
                 delete: objects.stream().segment_key(r.old),
                 write: r.heir.map(|heir| objects.stream().segment_key(heir)),
                 moments_forgotten: r.forgotten,

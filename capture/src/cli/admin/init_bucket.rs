@@ -1,7 +1,7 @@
 //! `deskreel admin init-bucket`: a bucket ready for recordings, and what its endpoint honours.
 
 use super::super::common::{Failure, Place, new_writer, print};
-use crate::upkeep::probe::{Finding, Wishes, init};
+use deskreel_upkeep::probe::{Finding, Wishes, init};
 
 /// Makes the bucket if it is missing, sets expiry, CORS and the public access block, and finds out
 /// what the endpoint really honours

@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::super::common::{Failure, print, progress};
 use super::super::operator::Streams;
 use crate::config::parse_duration;
-use crate::core::upkeep::sweep::{Doomed, Reason, SweepPlan, SweepRule, plan};
-use crate::upkeep::survey::StreamObjects;
-use crate::upkeep::sweep::execute;
+use deskreel_upkeep::plan::sweep::{Doomed, Reason, SweepPlan, SweepRule, plan};
+use deskreel_upkeep::survey::StreamObjects;
+use deskreel_upkeep::sweep::execute;
 
 /// Deletes segments that no moment of the last 24 hours needs
 ///

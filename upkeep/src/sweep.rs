@@ -3,7 +3,7 @@
 use deskreel_store::StoreError;
 
 use super::survey::StreamObjects;
-use crate::core::upkeep::sweep::SweepPlan;
+use crate::plan::sweep::SweepPlan;
 
 /// Objects deleted by one request.
 const BATCH: usize = 500;

@@ -14,9 +14,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::UpkeepError;
 use super::survey::{ObjectError, PARALLEL, StreamObjects, Survey};
-use crate::core::upkeep::facts::Entry;
-use crate::core::upkeep::forget::{ForgetPlan, Replacement, plan};
-use crate::core::upkeep::rewrite::Rewriter;
+use crate::plan::facts::Entry;
+use crate::plan::forget::{ForgetPlan, Replacement, plan};
+use crate::plan::rewrite::Rewriter;
 
 /// Objects deleted by one request.
 const BATCH: usize = 500;

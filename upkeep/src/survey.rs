@@ -8,8 +8,8 @@ use deskreel_format::{FormatError, Index, Limits, Segment, SegmentId, StreamName
 use deskreel_store::{ObjectMeta, ObjectStore, StoreError};
 use futures_util::{StreamExt, stream};
 
-use crate::core::upkeep::audit::{Fault, Problem, Seen};
-use crate::core::upkeep::facts::{Entry, Facts};
+use crate::plan::audit::{Fault, Problem, Seen};
+use crate::plan::facts::{Entry, Facts};
 
 /// Requests in flight at once.
 pub(super) const PARALLEL: usize = 16;
@@ -207,7 +207,7 @@ impl Survey {
             indexes: &self.indexes,
         };
         let mut problems = self.problems.clone();
-        problems.extend(crate::core::upkeep::audit::audit(seen, now_ms));
+        problems.extend(crate::plan::audit::audit(seen, now_ms));
         problems
     }
 

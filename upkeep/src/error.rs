@@ -3,8 +3,8 @@
 use deskreel_format::StreamName;
 use deskreel_store::StoreError;
 
-use crate::core::upkeep::forget::ForgetError;
-use crate::core::upkeep::rewrite::RewriteError;
+use crate::plan::forget::ForgetError;
+use crate::plan::rewrite::RewriteError;
 
 /// Why upkeep stopped.
 #[derive(Debug, thiserror::Error)]

@@ -12,8 +12,8 @@ use deskreel_store::StoreError;
 use futures_util::{StreamExt, stream};
 
 use super::survey::{ObjectError, StreamObjects, Survey};
-use crate::core::upkeep::WINDOW_MS;
-use crate::core::upkeep::audit::{Fault, Problem};
+use crate::plan::WINDOW_MS;
+use crate::plan::audit::{Fault, Problem};
 
 /// Objects fetched ahead.
 const AHEAD: usize = 6;

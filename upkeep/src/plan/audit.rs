@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::WINDOW_MS;
 use super::facts::Facts;
-use crate::agent::LEASE_MS;
+use super::LEASE_MS;
 
 /// Which promise is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
