@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::common::{Failure, print, progress};
 use super::operator::Streams;
 use crate::config::show_time;
+use deskreel_upkeep::deep;
 use deskreel_upkeep::plan::WINDOW_MS;
 use deskreel_upkeep::plan::audit::{Fault, Problem};
-use deskreel_upkeep::deep;
 use deskreel_upkeep::survey::StreamObjects;
 
 /// Checks that everything stored is whole and every moment can be shown

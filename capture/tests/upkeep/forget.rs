@@ -5,10 +5,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use deskreel_capture::reader::StreamReader;
-use deskreel_upkeep::forget::{Forgotten, Request, execute};
-use deskreel_upkeep::{UpkeepError, deep};
 use deskreel_format::{Absence, AbsenceKind, Limits, MomentSummary, Segment};
 use deskreel_store::ObjectStore;
+use deskreel_upkeep::forget::{Forgotten, Request, execute};
+use deskreel_upkeep::{UpkeepError, deep};
 
 use crate::stream::{
     Faulty, PUT, at, contents, name, objects, picture, range, recorded, recorder, shown, tiles,

@@ -11,12 +11,12 @@ use deskreel_capture::core::budget::SeekBudget;
 use deskreel_capture::core::known::KnownTiles;
 use deskreel_capture::core::recorder::{Recorder, Settings};
 use deskreel_capture::source::Surface;
-use deskreel_upkeep::survey::StreamObjects;
 use deskreel_format::codec::Codec;
 use deskreel_format::{DomainKey, Limits, Pack, Picture, Segment, StreamName, TileSize};
 use deskreel_store::{
     ListPage, MemoryStore, Object, ObjectMeta, ObjectStore, Put, PutMode, StoreError,
 };
+use deskreel_upkeep::survey::StreamObjects;
 
 /// Milliseconds between screenshots.
 pub(crate) const STEP: u64 = 10_000;

@@ -1,10 +1,10 @@
 //! Sweeping: what can be shown stays whole, whenever it stops.
 
+use deskreel_store::{ObjectStore, StoreError};
 use deskreel_upkeep::plan::WINDOW_MS;
 use deskreel_upkeep::plan::sweep::{SweepRule, plan};
 use deskreel_upkeep::sweep::execute;
 use deskreel_upkeep::{Survey, deep};
-use deskreel_store::{ObjectStore, StoreError};
 use std::sync::Arc;
 
 use crate::stream::{Faulty, PUT, START, at, contents, name, objects, recorded};

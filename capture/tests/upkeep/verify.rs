@@ -1,10 +1,10 @@
 //! Verifying: each kind of damage is found and named, and a whole stream is clean.
 
-use deskreel_upkeep::plan::WINDOW_MS;
-use deskreel_upkeep::plan::audit::Fault;
-use deskreel_upkeep::deep;
 use deskreel_format::{Digest, Limits, Segment};
 use deskreel_store::{ObjectStore, Put, PutMode};
+use deskreel_upkeep::deep;
+use deskreel_upkeep::plan::WINDOW_MS;
+use deskreel_upkeep::plan::audit::Fault;
 use std::sync::Arc;
 
 use crate::stream::{Faulty, PUT, at, contents, name, objects, recorded};

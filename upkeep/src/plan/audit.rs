@@ -6,9 +6,9 @@ use deskreel_format::segment::MAX_SPAN_MS;
 use deskreel_format::{PackRef, SegmentId, StreamName};
 use serde::Serialize;
 
+use super::LEASE_MS;
 use super::WINDOW_MS;
 use super::facts::Facts;
-use super::LEASE_MS;
 
 /// Which promise is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
