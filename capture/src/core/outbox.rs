@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use deskreel_format::{Absence, AbsenceKind, SegmentId};
 
-use super::upkeep::{LIFETIME_MS, WINDOW_MS};
+use deskreel_upkeep::plan::{LIFETIME_MS, WINDOW_MS};
 
 /// First pause after a failure, milliseconds.
 const FIRST_PAUSE_MS: u64 = 1_000;
