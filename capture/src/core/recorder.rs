@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use deskreel_format::codec::{Codec, TilePos};
 use deskreel_format::{
     Absence, CellChange, Digest, DomainKey, FormatError, Grid, Layout, Manifest, Moment, Pack,
-    PackRef, Picture, Segment, SegmentId, SurfaceInfo, TileHash, TileRef, TileSize,
+    PackRef, Segment, SegmentId, SurfaceInfo, TileHash, TileRef, TileSize,
 };
 
 use super::budget::{PackUse, SeekBudget, packs_to_clean};
 use super::known::{KnownTiles, PackTiles, Place};
+use super::screen::{Dirty, Screen};
 use super::sealed::Sealed;
 use crate::source::Surface;
 
@@ -66,9 +67,11 @@ pub enum RecordError {
 /// The screenshot before, to compare with.
 struct Previous {
     layout: Layout,
-    pictures: Vec<Picture>,
+    digests: Vec<Digest>,
     hashes: Vec<TileHash>,
     places: Vec<Place>,
+    /// Number of the screenshot: a screen that did not show just this one is all new.
+    number: u64,
 }
 
 /// The segment being built.
@@ -102,12 +105,17 @@ pub struct Recorder {
     open: Option<Open>,
     /// To be told by the next segment.
     absences: Vec<Absence>,
+    /// What [`Recorder::shoot`] compares with.
+    own: Screen,
+    shots: u64,
 }
 
 impl Recorder {
     /// A recorder that knows `known` and signs its segments as `writer` (random, never 0).
     pub fn new(settings: Settings, writer: u32, known: KnownTiles) -> Self {
-        Self { settings, writer, known, previous: None, open: None, absences: Vec::new() }
+        let (previous, open, absences) = (None, None, Vec::new());
+        let own = Screen::default();
+        Self { settings, writer, known, previous, open, absences, own, shots: 0 }
     }
 
     /// The index of known tiles.
@@ -155,7 +163,8 @@ impl Recorder {
         self.open.as_ref().map_or(0, |open| open.moments.len())
     }
 
-    /// Adds a screenshot taken at `time_ms` to the segment being built.
+    /// Adds a screenshot taken at `time_ms` to the segment being built; finds by itself what changed
+    /// since the one before.
     ///
     /// # Errors
     /// [`RecordError`]; nothing has changed then.
@@ -165,7 +174,25 @@ impl Recorder {
         surfaces: Vec<Surface>,
         idle: bool,
     ) -> Result<Shot, RecordError> {
-        if surfaces.is_empty() {
+        let mut own = std::mem::take(&mut self.own);
+        own.replace(surfaces);
+        let shot = self.shoot_screen(time_ms, &mut own, idle);
+        self.own = own;
+        shot
+    }
+
+    /// Adds a screenshot of `screen` taken at `time_ms` to the segment being built, and takes note of
+    /// its changes. Only what it says has changed is looked at.
+    ///
+    /// # Errors
+    /// [`RecordError`]; nothing has changed then, and no note is taken.
+    pub fn shoot_screen(
+        &mut self,
+        time_ms: u64,
+        screen: &mut Screen,
+        idle: bool,
+    ) -> Result<Shot, RecordError> {
+        if screen.surfaces().is_empty() {
             return Err(RecordError::Empty);
         }
         if let Some(last) = self.open.as_ref().and_then(|open| open.moments.last())
@@ -173,28 +200,32 @@ impl Recorder {
         {
             return Err(RecordError::ClockBack { time_ms, last_ms: last.time_ms });
         }
-        let layout = layout_of(&surfaces);
+        let layout = layout_of(screen.surfaces());
         let grids = layout.grids(self.settings.tile)?;
-        let pictures: Vec<Picture> = surfaces.into_iter().map(|s| s.picture).collect();
-        let previous = self.previous.take().filter(|before| before.layout == layout);
-        let mut screen = self.look_up(time_ms, &grids, &pictures, previous);
-        let clean = self.clean_plan(time_ms, &screen.places);
-        let again = self.mark_again(&clean, &mut screen);
-        let new_tiles = screen.missing.len() - again;
+        let fits = |before: &Previous| before.layout == layout && before.number == screen.noted;
+        let previous = self.previous.take().filter(fits);
+        let digests = digests(screen, previous.as_ref());
+        let mut lookup = self.look_up(time_ms, &grids, screen, previous);
+        let clean = self.clean_plan(time_ms, &lookup.places);
+        let again = self.mark_again(&clean, &mut lookup);
+        let new_tiles = lookup.missing.len() - again;
         let id = self.open_id(time_ms);
-        self.store_missing(id, &grids, &pictures, &mut screen)?;
+        self.store_missing(id, &grids, screen.surfaces(), &mut lookup)?;
         let shot = Shot {
-            cells: screen.places.len(),
-            changed: screen.changed,
+            cells: lookup.places.len(),
+            changed: lookup.changed,
             new_tiles,
             stored_again: again,
         };
-        let digests = pictures.iter().map(Digest::of).collect();
         let places: Vec<Place> =
-            screen.places.iter().map(|place| place.unwrap_or(Place { pack: 0, slot: 0 })).collect();
-        self.add_moment(time_ms, &layout, idle, digests, &places, screen.before.as_deref());
-        let hashes = screen.hashes;
-        self.previous = Some(Previous { layout, pictures, hashes, places });
+            lookup.places.iter().map(|place| place.unwrap_or(Place { pack: 0, slot: 0 })).collect();
+        let before = lookup.before.as_deref();
+        self.add_moment(time_ms, &layout, idle, digests.clone(), &places, before);
+        let hashes = lookup.hashes;
+        self.shots += 1;
+        self.previous = Some(Previous { layout, digests, hashes, places, number: self.shots });
+        screen.noted = self.shots;
+        screen.settle();
         Ok(shot)
     }
 
@@ -203,7 +234,7 @@ impl Recorder {
         &self,
         now_ms: u64,
         grids: &[Grid],
-        pictures: &[Picture],
+        screen: &Screen,
         previous: Option<Previous>,
     ) -> Lookup {
         let total = grids.iter().map(Grid::cells).sum();
@@ -211,21 +242,29 @@ impl Recorder {
         let mut places: Vec<Option<Place>> = Vec::with_capacity(total);
         let mut missing = Vec::new();
         let mut changed = 0;
-        for (index, (grid, picture)) in grids.iter().zip(pictures).enumerate() {
-            let same = previous.as_ref().map(|p| same_cells(grid, &p.pictures[index], picture));
+        for ((grid, surface), dirty) in grids.iter().zip(screen.surfaces()).zip(screen.dirty()) {
+            let picture = &surface.picture;
+            let dirty = previous.as_ref().map(|_| dirty.cells(grid));
             for cell in 0..grid.cells() {
                 let global = hashes.len();
-                if let (Some(previous), Some(same)) = (&previous, &same)
-                    && same[cell]
+                if let (Some(previous), Some(dirty)) = (&previous, &dirty)
+                    && !dirty[cell]
                 {
                     hashes.push(previous.hashes[global]);
                     places.push(Some(previous.places[global]));
                     continue;
                 }
-                changed += 1;
                 let width = picture.width() as usize;
                 let hash =
                     TileHash::of_cell(&self.settings.domain, grid, picture.rgb(), width, cell);
+                if let Some(previous) = &previous
+                    && previous.hashes[global] == hash
+                {
+                    hashes.push(hash);
+                    places.push(Some(previous.places[global]));
+                    continue;
+                }
+                changed += 1;
                 let place = self.known.find(&hash, now_ms);
                 if place.is_none() {
                     missing.push(global);
@@ -291,7 +330,7 @@ impl Recorder {
         &mut self,
         id: SegmentId,
         grids: &[Grid],
-        pictures: &[Picture],
+        surfaces: &[Surface],
         screen: &mut Lookup,
     ) -> Result<(), FormatError> {
         let tile = self.settings.tile;
@@ -310,7 +349,7 @@ impl Recorder {
             let mut rgb = vec![0; chunk.len() * tile.tile_bytes()];
             for ((cell, _), out) in chunk.iter().zip(rgb.chunks_exact_mut(tile.tile_bytes())) {
                 let (surface, local) = locate(grids, *cell);
-                grids[surface].cut(pictures[surface].rgb(), local, out);
+                grids[surface].cut(surfaces[surface].picture.rgb(), local, out);
             }
             let positions: Vec<TilePos> = chunk.iter().map(|(_, position)| *position).collect();
             let bytes = Pack::encode(self.settings.codec, tile, &positions, &rgb)?;
@@ -469,20 +508,12 @@ fn position(grids: &[Grid], cell: usize) -> TilePos {
     TilePos { row: above + (local / cols) as u32, col: (local % cols) as u32 }
 }
 
-/// Which cells are equal, pixel for pixel. Whole rows of pixels are compared first: most are equal.
-fn same_cells(grid: &Grid, before: &Picture, now: &Picture) -> Vec<bool> {
-    let mut same = vec![true; grid.cells()];
-    let (side, stride) = (grid.tile().pixels() as usize, now.width() as usize * 3);
-    let rows = before.rgb().chunks_exact(stride).zip(now.rgb().chunks_exact(stride));
-    for (y, (old, new)) in rows.enumerate() {
-        if old == new {
-            continue;
-        }
-        let first = y / side * grid.cols() as usize;
-        let parts = old.chunks(side * 3).zip(new.chunks(side * 3));
-        for (same, (old, new)) in same[first..].iter_mut().zip(parts) {
-            *same = *same && old == new;
-        }
-    }
-    same
+/// The digest of each surface: that of the screenshot before where nothing changed.
+fn digests(screen: &Screen, previous: Option<&Previous>) -> Vec<Digest> {
+    let surfaces = screen.surfaces().iter().zip(screen.dirty()).enumerate();
+    let digest = |(index, (surface, dirty)): (usize, (&Surface, &Dirty))| match previous {
+        Some(previous) if !dirty.any() => previous.digests[index],
+        _ => Digest::of(&surface.picture),
+    };
+    surfaces.map(digest).collect()
 }

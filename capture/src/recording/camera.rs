@@ -5,21 +5,22 @@ use std::sync::mpsc;
 use tokio::sync::oneshot;
 
 use super::thread;
-use crate::source::{ScreenSource, SourceError, Surface};
+use crate::core::screen::{Patch, Screen};
+use crate::source::{ScreenSource, SourceError};
 
 /// Opens the screen; called again after it was lost.
 pub type OpenSource = Box<dyn FnMut() -> Result<Box<dyn ScreenSource>, SourceError> + Send>;
 
-/// The screen as it was.
+/// What changed on the screen up to a time.
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) time_ms: u64,
-    pub(super) surfaces: Vec<Surface>,
+    pub(super) patch: Patch,
 }
 
 enum Ask {
     Idle(oneshot::Sender<Option<u64>>),
-    Shoot(oneshot::Sender<Result<Taken, SourceError>>),
+    Shoot { is_whole: bool, answer: oneshot::Sender<Result<Taken, SourceError>> },
 }
 
 /// A handle to the thread. Dropping it ends the thread once the display answers.
@@ -38,6 +39,7 @@ impl Camera {
         let (asks, asked) = mpsc::channel();
         thread::in_background("camera", move || {
             let mut source = Some(source);
+            let mut screen = Screen::default();
             for ask in asked {
                 // Who asked may have gone; then nobody needs the answer.
                 match ask {
@@ -45,8 +47,11 @@ impl Camera {
                         let idle = source.as_mut().and_then(|source| source.idle_ms());
                         let _ = answer.send(idle);
                     }
-                    Ask::Shoot(answer) => {
-                        let _ = answer.send(shoot(&mut source, &mut open, &clock));
+                    Ask::Shoot { is_whole, answer } => {
+                        if is_whole {
+                            screen.mark_all();
+                        }
+                        let _ = answer.send(shoot(&mut source, &mut open, &mut screen, &clock));
                     }
                 }
             }
@@ -62,25 +67,32 @@ impl Camera {
         answered
     }
 
-    /// Photographs.
-    pub(super) fn shoot(&self) -> oneshot::Receiver<Result<Taken, SourceError>> {
+    /// Photographs. Whoever lost an earlier answer must ask for all of the screen.
+    pub(super) fn shoot(&self, is_whole: bool) -> oneshot::Receiver<Result<Taken, SourceError>> {
         let (answer, answered) = oneshot::channel();
-        let _ = self.asks.send(Ask::Shoot(answer));
+        let _ = self.asks.send(Ask::Shoot { is_whole, answer });
         answered
     }
 }
 
-/// A source that failed is opened anew at the next try.
+/// A source that was lost is opened anew at the next try.
 fn shoot(
     source: &mut Option<Box<dyn ScreenSource>>,
     open: &mut OpenSource,
+    screen: &mut Screen,
     clock: &impl Fn() -> u64,
 ) -> Result<Taken, SourceError> {
     let mut working = match source.take() {
         Some(source) => source,
-        None => open()?,
+        None => {
+            screen.forget();
+            open()?
+        }
     };
-    let surfaces = working.grab()?;
-    *source = Some(working);
-    Ok(Taken { time_ms: clock(), surfaces })
+    let refreshed = working.refresh(screen);
+    if !matches!(refreshed, Err(SourceError::Lost { .. })) {
+        *source = Some(working);
+    }
+    refreshed?;
+    Ok(Taken { time_ms: clock(), patch: screen.take_patch() })
 }

@@ -12,6 +12,7 @@ use super::presence::{Presence, PresenceFile};
 use super::thread;
 use crate::config::show_time;
 use crate::core::recorder::Recorder;
+use crate::core::screen::Screen;
 use crate::core::sealed::Sealed;
 
 /// So many screenshots may wait to be coded; more are missed.
@@ -55,6 +56,8 @@ pub(super) struct Encoder {
 /// What the thread works with.
 pub(super) struct Bench {
     pub(super) recorder: Recorder,
+    /// What the recorder sees: brought up to date by what the camera saw change.
+    pub(super) screen: Screen,
     pub(super) delivery: Box<dyn Delivery>,
     /// Milliseconds that one segment spans at least.
     pub(super) batch_ms: u64,
@@ -95,14 +98,22 @@ impl Encoder {
         }
     }
 
-    /// Lets pending screenshots leave, and notes on disk in which absence the recording is.
-    pub(super) fn pause(&self, absence: Option<(AbsenceKind, u64)>, now_ms: u64) {
-        // A full queue empties by itself, and the next call says the same.
-        let _ = self.messages.try_send(Message::Pause(absence, now_ms));
+    /// Lets pending screenshots leave, and notes on disk in which absence the recording is; false
+    /// when the thread is too far behind.
+    pub(super) fn pause(&self, absence: Option<(AbsenceKind, u64)>, now_ms: u64) -> bool {
+        self.messages.try_send(Message::Pause(absence, now_ms)).is_ok()
     }
 
-    /// Waits until everything is handed over.
-    pub(super) fn finish(self) -> std::thread::Result<()> {
+    /// Waits until everything is handed over; the recording ended in this absence.
+    pub(super) fn finish(
+        self,
+        absence: Option<(AbsenceKind, u64)>,
+        now_ms: u64,
+    ) -> std::thread::Result<()> {
+        if absence.is_some() {
+            // A thread that panicked is told of by joining it.
+            let _ = self.messages.send(Message::Pause(absence, now_ms));
+        }
         drop(self.messages);
         self.thread.join()
     }
@@ -133,11 +144,16 @@ impl Bench {
         }
         self.delivery.prepare(&mut self.recorder);
         self.recorder.add_absences(job.absences);
-        match self.recorder.shoot(time_ms, job.taken.surfaces, job.idle) {
+        let applied = self.screen.apply(&job.taken.patch).map_err(|error| error.to_string());
+        let shot = applied.and_then(|()| {
+            let shot = self.recorder.shoot_screen(time_ms, &mut self.screen, job.idle);
+            shot.map_err(|error| error.to_string())
+        });
+        match shot {
             Ok(shot) => tracing::debug!(?shot, "screenshot"),
             Err(error) => {
                 tracing::warn!(%error, "screenshot refused");
-                self.state.send_modify(|state| state.reason = Some(error.to_string()));
+                self.state.send_modify(|state| state.reason = Some(error));
                 return;
             }
         }

@@ -26,6 +26,7 @@ pub use presence::{Presence, PresenceFile};
 use crate::config::show_time;
 use crate::core::recorder::Recorder;
 use crate::core::sampling::{Before, Input, Next, Now, Pace, Plan, Sampler};
+use crate::core::screen::Screen;
 use crate::source::{ScreenSource, SourceError};
 use camera::{Camera, Taken};
 use encoder::{Bench, Encoder, Job};
@@ -83,6 +84,7 @@ pub async fn run(
     let camera = Camera::start(setup.source, setup.open, || clock::now().wall_ms)?;
     let encoder = Encoder::start(Bench {
         recorder: setup.recorder,
+        screen: Screen::default(),
         delivery: setup.delivery,
         batch_ms: setup.batch_ms,
         new_writer: setup.new_writer,
@@ -98,6 +100,7 @@ pub async fn run(
         untold: Vec::new(),
         noted: None,
         handed: 0,
+        lost_track: false,
         trouble: None,
         state,
     };
@@ -119,9 +122,10 @@ pub async fn run(
             () = tokio::time::sleep(wait) => {}
         }
     }
-    work.interrupted();
-    let Loop { encoder, state, .. } = work;
-    let finishing = tokio::task::spawn_blocking(move || encoder.finish());
+    let Loop { encoder, state, sampler, .. } = work;
+    let absence = sampler.absence().filter(|(kind, _)| *kind != AbsenceKind::NotRunning);
+    let now_ms = clock::now().wall_ms;
+    let finishing = tokio::task::spawn_blocking(move || encoder.finish(absence, now_ms));
     let finished = finishing.await.map_err(|_| RecordingError::Encoder)?;
     finished.map_err(|_| RecordingError::Encoder)?;
     state.send_modify(|state| {
@@ -164,6 +168,8 @@ struct Loop {
     /// The absence that is noted on disk, and when that was done.
     noted: Option<(AbsenceKind, u64)>,
     handed: u64,
+    /// The encoder did not get what the camera saw: it needs all of the screen.
+    lost_track: bool,
     trouble: Option<String>,
     state: tokio::sync::watch::Sender<State>,
 }
@@ -203,16 +209,16 @@ impl Loop {
                 if let Plan::Shoot { idle, interval_ms } = self.sampler.plan(now, idle_ms.flatten())
                     && self.sampler.blocked().is_none()
                 {
-                    let answer = self.camera.shoot();
+                    let answer = self.camera.shoot(std::mem::take(&mut self.lost_track));
                     self.doing = Doing::Shooting { answer, got: None, idle, interval_ms };
                 }
             }
             Doing::Shooting { got, idle, interval_ms, .. } => match got.flatten() {
                 // Paused or locked meanwhile: it is not kept.
-                _ if self.sampler.blocked().is_some() => {}
+                _ if self.sampler.blocked().is_some() => self.lost_track = true,
                 Some(Ok(taken)) => self.hand_over(now, taken, idle, interval_ms),
                 Some(Err(error)) => self.failed(now, &error),
-                None => {}
+                None => self.lost_track = true,
             },
         }
     }
@@ -228,6 +234,7 @@ impl Loop {
             Err(absences) => {
                 tracing::warn!("the encoder is behind; a screenshot is missed");
                 self.untold = absences;
+                self.lost_track = true;
             }
         }
     }
@@ -238,7 +245,11 @@ impl Loop {
             tracing::warn!(%error, "no screenshot");
         }
         self.trouble = Some(text);
-        self.sampler.handle(now, Input::Failed);
+        let input = match error {
+            SourceError::Excluded | SourceError::Windows { .. } => Input::Excluded,
+            _ => Input::Failed,
+        };
+        self.sampler.handle(now, input);
     }
 
     /// Notes on disk in which absence the recording is.
@@ -251,17 +262,10 @@ impl Loop {
             // What an earlier run left is noted already.
             (Some((AbsenceKind::NotRunning, _)), _) => {}
             (Some((kind, since)), _) => {
-                self.encoder.pause(Some((kind, since)), now.wall_ms);
-                self.noted = Some((kind, now.mono_ms));
+                if self.encoder.pause(Some((kind, since)), now.wall_ms) {
+                    self.noted = Some((kind, now.mono_ms));
+                }
             }
-        }
-    }
-
-    fn interrupted(&mut self) {
-        if let Some((kind, since)) = self.sampler.absence()
-            && kind != AbsenceKind::NotRunning
-        {
-            self.encoder.pause(Some((kind, since)), clock::now().wall_ms);
         }
     }
 

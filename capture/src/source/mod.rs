@@ -2,6 +2,9 @@
 
 use deskreel_format::Picture;
 
+use crate::core::exclusion::Exclusions;
+use crate::core::screen::Screen;
+
 pub mod replay;
 #[cfg(target_os = "linux")]
 pub mod x11;
@@ -28,6 +31,43 @@ pub trait ScreenSource: Send {
     /// # Errors
     /// [`SourceError`] when the display is gone or refuses.
     fn grab(&mut self) -> Result<Vec<Surface>, SourceError>;
+
+    /// Brings `screen` up to date with every output as it is now, and marks what changed.
+    ///
+    /// `screen` is one that this source alone wrote to, or an empty one. After an error it is empty.
+    ///
+    /// # Errors
+    /// [`SourceError`] when the display is gone or refuses, and when rules hide all of it or it
+    /// cannot be told what they hide.
+    fn refresh(&mut self, screen: &mut Screen) -> Result<(), SourceError> {
+        match self.grab() {
+            Ok(surfaces) => {
+                let old = screen.replace(surfaces);
+                self.recycle(old);
+                Ok(())
+            }
+            Err(error) => {
+                screen.forget();
+                Err(error)
+            }
+        }
+    }
+
+    /// From now on hides what these rules say, in [`ScreenSource::refresh`].
+    ///
+    /// # Errors
+    /// [`SourceError::Unsupported`] when this source cannot tell windows apart: nothing must be
+    /// recorded then.
+    fn hide(&mut self, rules: Exclusions) -> Result<(), SourceError> {
+        match rules.is_empty() {
+            true => Ok(()),
+            false => Err(SourceError::Unsupported {
+                reason:
+                    "windows cannot be told apart here, so rules that exclude some cannot be kept"
+                        .to_owned(),
+            }),
+        }
+    }
 
     /// How long mouse and keyboard have rested, milliseconds; `None` where that is not known.
     fn idle_ms(&mut self) -> Option<u64> {
@@ -58,6 +98,15 @@ pub enum SourceError {
     Lost {
         /// The step that failed.
         doing: &'static str,
+        /// What the window system answered.
+        reason: String,
+    },
+    /// Rules hide everything that is visible.
+    #[error("everything visible is excluded by a rule")]
+    Excluded,
+    /// It cannot be told what rules hide, so nothing may be seen.
+    #[error("the windows cannot be listed, so nothing is recorded: {reason}")]
+    Windows {
         /// What the window system answered.
         reason: String,
     },

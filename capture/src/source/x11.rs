@@ -7,18 +7,24 @@
 
 mod area;
 mod connection;
+mod damage;
 mod fetch;
 mod pixels;
 mod pointer;
 mod shared;
+mod update;
+mod windows;
 
 use super::{ScreenSource, SourceError, Surface};
-use area::{Area, visible};
+use crate::core::exclusion::Exclusions;
+use crate::core::screen::Screen;
 use connection::{Extensions, Refusal};
-use deskreel_format::Picture;
+use damage::Damage;
 use fetch::Transfer;
 use pixels::PixelFormat;
 use std::collections::HashMap;
+use update::Kept;
+use windows::Guard;
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{Atom, Window};
 use x11rb::rust_connection::RustConnection;
@@ -36,7 +42,9 @@ pub struct X11Source {
     extensions: Extensions,
     transfer: Transfer,
     names: HashMap<Atom, String>,
-    spare: Vec<Vec<u8>>,
+    damage: Option<Damage>,
+    guard: Option<Guard>,
+    kept: Kept,
 }
 
 impl X11Source {
@@ -63,8 +71,13 @@ impl X11Source {
         let extensions = Extensions::negotiate(&connection).map_err(lost)?;
         let transfer = Transfer::choose(&connection).map_err(lost)?;
         let root = screen.root;
-        let (names, spare) = (HashMap::new(), vec![]);
-        Ok(Self { connection, root, format, extensions, transfer, names, spare })
+        // The server's regions are objects of XFixes.
+        let damage = match extensions.pointer {
+            true => Damage::open(&connection, root).map_err(lost)?,
+            false => None,
+        };
+        let (names, guard, kept) = (HashMap::new(), None, Kept::default());
+        Ok(Self { connection, root, format, extensions, transfer, names, damage, guard, kept })
     }
 
     /// Whether pixels come through shared memory and not over the connection.
@@ -72,56 +85,51 @@ impl X11Source {
         matches!(self.transfer, Transfer::Shared(_))
     }
 
-    fn try_grab(&mut self) -> Result<Result<Vec<Surface>, SourceError>, Refusal> {
-        let (screen, told) =
-            connection::monitors(&self.connection, self.root, self.extensions, &mut self.names)?;
-        let monitors = match visible(screen, told) {
-            Ok(monitors) => monitors,
-            Err(error) => return Ok(Err(error)),
-        };
-        let scale_milli = connection::scale_milli(&self.connection)?;
-        let areas: Vec<Area> = monitors.iter().map(|monitor| monitor.area).collect();
-        let mut pictures = Vec::with_capacity(areas.len());
-        let (format, spare) = (&self.format, &mut self.spare);
-        self.transfer.fetch(&self.connection, self.root, format, &areas, |index, image| {
-            let Area { width, height, .. } = areas[index];
-            let mut rgb = spare.pop().unwrap_or_default();
-            format.convert(image, width, height, &mut rgb).map_err(Refusal::Malformed)?;
-            pictures.push(rgb);
-            Ok(())
-        })?;
-        // After the pixels, not before: there the server is busy for the longest time, and the
-        // pointer should be where it was at the end of it.
-        let pointer = connection::pointer(&self.connection, self.extensions)?;
-        let surfaces = monitors.into_iter().zip(pictures).map(|(monitor, mut rgb)| {
-            let area = monitor.area;
-            if let Some(pointer) = &pointer {
-                pointer.draw(area, &mut rgb);
-            }
-            let picture = Picture::new(area.width, area.height, rgb)
-                .map_err(|error| SourceError::Unsupported { reason: error.to_string() })?;
-            Ok(Surface { name: monitor.name, x: area.x, y: area.y, scale_milli, picture })
-        });
-        Ok(surfaces.collect())
+    /// Whether the server tells what changes, so that the rest need not be read.
+    pub fn knows_damage(&self) -> bool {
+        self.damage.is_some()
+    }
+
+    /// Reads everything at every screenshot, as where the server does not tell what changes.
+    pub fn distrust_damage(&mut self) {
+        self.damage = None;
     }
 }
 
 impl ScreenSource for X11Source {
     fn grab(&mut self) -> Result<Vec<Surface>, SourceError> {
+        let mut screen = Screen::default();
+        self.refresh(&mut screen)?;
+        self.kept.stale = true;
+        Ok(screen.reset(Vec::new()))
+    }
+
+    fn refresh(&mut self, screen: &mut Screen) -> Result<(), SourceError> {
         let mut tries = 1;
-        let grabbed = loop {
-            match self.try_grab() {
-                Ok(grabbed) => break grabbed,
+        let refreshed = loop {
+            match self.update(screen) {
+                Ok(refreshed) => break refreshed,
                 Err(Refusal::Changed(_)) if tries < TRIES => tries += 1,
                 Err(refusal) => break Err(refusal.during("reading the screen")),
             }
+            screen.forget();
         };
-        // Spare buffers are for this grab only: a monitor that was unplugged must not pin memory.
-        self.spare.clear();
-        grabbed
+        if refreshed.is_err() {
+            screen.forget();
+        }
+        refreshed
     }
 
-    fn recycle(&mut self, used: Vec<Surface>) {
-        self.spare.extend(used.into_iter().map(|surface| surface.picture.into_rgb()));
+    fn hide(&mut self, rules: Exclusions) -> Result<(), SourceError> {
+        self.guard = None;
+        if !rules.is_empty() {
+            let guard = Guard::new(&self.connection, self.root, rules);
+            self.guard = Some(guard.map_err(|refusal| refusal.during("listing windows"))?);
+        }
+        Ok(())
+    }
+
+    fn idle_ms(&mut self) -> Option<u64> {
+        connection::idle_ms(&self.connection, self.root, self.extensions)
     }
 }

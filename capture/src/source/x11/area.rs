@@ -1,32 +1,8 @@
-//! Rectangles on the desktop, and which monitors are photographed: pure geometry.
+//! Which monitors are photographed: pure geometry.
 
+use crate::core::area::Area;
 use crate::source::SourceError;
 use deskreel_format::Picture;
-
-/// A rectangle on the desktop, in pixels; it may be empty or lie outside the screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Area {
-    pub(super) x: i32,
-    pub(super) y: i32,
-    pub(super) width: u32,
-    pub(super) height: u32,
-}
-
-impl Area {
-    /// The part both have in common, or `None` when they do not overlap.
-    pub(super) fn intersect(self, other: Self) -> Option<Self> {
-        // 64 bits, because left + width of a far-off rectangle overflows 32.
-        let span = |a: i32, a_len: u32, b: i32, b_len: u32| {
-            let from = a.max(b);
-            let end = (i64::from(a) + i64::from(a_len)).min(i64::from(b) + i64::from(b_len));
-            let length = u32::try_from(end - i64::from(from)).ok()?;
-            (length > 0).then_some((from, length))
-        };
-        let (x, width) = span(self.x, self.width, other.x, other.width)?;
-        let (y, height) = span(self.y, self.height, other.y, other.height)?;
-        Some(Self { x, y, width, height })
-    }
-}
 
 /// One output that shows a part of the desktop.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,23 +63,6 @@ mod tests {
 
     fn monitor(name: &str, area: Area) -> Monitor {
         Monitor { name: name.to_owned(), area }
-    }
-
-    #[test]
-    fn areas_intersect_in_their_common_part() {
-        for (other, common) in [
-            (area(10, 20, 5, 6), Some(area(10, 20, 5, 6))),
-            (area(-3, -4, 10, 10), Some(area(0, 0, 7, 6))),
-            (area(95, 45, 10, 10), Some(area(95, 45, 5, 5))),
-            (area(100, 0, 1, 1), None),
-            (area(-5, 0, 5, 5), None),
-            (area(5, 5, 0, 5), None),
-            (area(i32::MIN, i32::MIN, u32::MAX, u32::MAX), Some(SCREEN)),
-            (area(i32::MAX, i32::MAX, u32::MAX, u32::MAX), None),
-        ] {
-            assert_eq!(SCREEN.intersect(other), common, "{other:?}");
-            assert_eq!(other.intersect(SCREEN), common, "{other:?} swapped");
-        }
     }
 
     #[test]

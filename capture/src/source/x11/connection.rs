@@ -1,14 +1,16 @@
 //! The conversation with the server about everything but pixels: monitors, scale, pointer.
 
-use super::area::{Area, Monitor};
+use super::area::Monitor;
 use super::pixels::Visual;
 use super::pointer::Pointer;
+use crate::core::area::Area;
 use crate::source::SourceError;
 use std::collections::HashMap;
 use x11rb::connection::{Connection, RequestConnection};
 use x11rb::errors::{ConnectionError, ReplyError};
 use x11rb::protocol::ErrorKind;
 use x11rb::protocol::randr::{self, ConnectionExt as _};
+use x11rb::protocol::screensaver::{self, ConnectionExt as _};
 use x11rb::protocol::xfixes::{self, ConnectionExt as _};
 use x11rb::protocol::xproto::{Atom, ConnectionExt as _, ImageOrder, Screen, VisualClass};
 use x11rb::reexports::x11rb_protocol::parse_display::parse_display;
@@ -87,6 +89,8 @@ pub(super) struct Extensions {
     pub(super) monitors: bool,
     /// XFixes, which shows the pointer.
     pub(super) pointer: bool,
+    /// MIT-SCREEN-SAVER, which knows how long nobody touched anything.
+    pub(super) idle: bool,
 }
 
 impl Extensions {
@@ -103,7 +107,8 @@ impl Extensions {
                 Ok(_) => true,
                 Err(error) => absent(error)?,
             };
-        Ok(Self { monitors, pointer })
+        let idle = has(screensaver::X11_EXTENSION_NAME)?;
+        Ok(Self { monitors, pointer, idle })
     }
 }
 
@@ -213,6 +218,19 @@ pub(super) fn pointer(
         height: image.height.into(),
     };
     Ok(Some(Pointer { area, pixels: image.cursor_image }))
+}
+
+/// How long mouse and keyboard have rested, milliseconds, if the server knows.
+pub(super) fn idle_ms(
+    connection: &RustConnection,
+    root: u32,
+    extensions: Extensions,
+) -> Option<u64> {
+    if !extensions.idle {
+        return None;
+    }
+    let info = connection.screensaver_query_info(root).ok()?.reply().ok()?;
+    Some(info.ms_since_user_input.into())
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Reads rectangles of the root window: through shared memory, or over the socket.
 
-use super::area::Area;
 use super::connection::Refusal;
 use super::pixels::PixelFormat;
 use super::shared::SharedMemory;
+use crate::core::area::Area;
 use x11rb::connection::{Connection, RequestConnection};
 use x11rb::errors::{ConnectionError, ReplyError, ReplyOrIdError};
 use x11rb::protocol::shm::{self, ConnectionExt as _};

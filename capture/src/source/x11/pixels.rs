@@ -1,5 +1,10 @@
 //! From a visual's pixels to red, green and blue bytes: pure, for every masked kind of pixel.
 
+use deskreel_format::Picture;
+
+use crate::core::area::Area;
+use crate::core::screen::{Dirty, write_row};
+
 /// What the server says about its pixels.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Visual {
@@ -106,17 +111,19 @@ impl PixelFormat {
         self.stride(width) * height as usize
     }
 
-    /// Fills `rgb` (3 bytes a pixel, resized to fit) from `image`.
+    /// Brings the part of `picture` at `x`, `y` up to date with `image` of `width` x `height` pixels,
+    /// and marks in `dirty` what differs. The part lies on the picture.
     ///
     /// # Errors
     /// What is wrong, when `image` is shorter than `height` rows.
-    pub(super) fn convert(
+    pub(super) fn refresh(
         &self,
         image: &[u8],
-        width: u32,
-        height: u32,
-        rgb: &mut Vec<u8>,
+        part: Area,
+        picture: &mut Picture,
+        dirty: &mut Dirty,
     ) -> Result<(), String> {
+        let Area { x, y, width, height } = part;
         let expected = self.image_bytes(width, height);
         let Some(image) = image.get(..expected) else {
             return Err(format!(
@@ -125,10 +132,10 @@ impl PixelFormat {
             ));
         };
         let row_bytes = width as usize * self.bytes_per_pixel;
-        rgb.resize(width as usize * height as usize * 3, 0);
-        let rows = image.chunks_exact(self.stride(width).max(1));
-        for (row, out) in rows.zip(rgb.chunks_exact_mut(width as usize * 3)) {
-            self.convert_row(&row[..row_bytes], out);
+        let mut rgb = vec![0; width as usize * 3];
+        for (row, y) in image.chunks_exact(self.stride(width).max(1)).zip(y as u32..) {
+            self.convert_row(&row[..row_bytes], &mut rgb);
+            write_row(picture, dirty, x as u32, y, &rgb);
         }
         Ok(())
     }
@@ -177,10 +184,23 @@ mod tests {
     const R5G6B5: Visual =
         Visual { depth: 16, bits_per_pixel: 16, masks: [0xf800, 0x7e0, 0x1f], ..COMMON };
 
+    /// The pixels of a whole image.
+    fn convert(
+        format: &PixelFormat,
+        image: &[u8],
+        width: u32,
+        height: u32,
+    ) -> Result<Vec<u8>, String> {
+        let mut picture = Picture::filled(width, height, [7; 3]).unwrap();
+        let mut dirty = Dirty::new(width, height);
+        let part = Area { x: 0, y: 0, width, height };
+        format.refresh(image, part, &mut picture, &mut dirty)?;
+        Ok(picture.into_rgb())
+    }
+
     /// Converts one row and gives its pixels.
     fn row(visual: Visual, image: &[u8], width: u32) -> Vec<[u8; 3]> {
-        let mut rgb = vec![];
-        PixelFormat::of(visual).unwrap().convert(image, width, 1, &mut rgb).unwrap();
+        let rgb = convert(&PixelFormat::of(visual).unwrap(), image, width, 1).unwrap();
         rgb.chunks_exact(3).map(|pixel| pixel.try_into().unwrap()).collect()
     }
 
@@ -204,17 +224,14 @@ mod tests {
     fn packed_24_bit_rows_skip_their_padding() {
         let packed = Visual { bits_per_pixel: 24, ..COMMON };
         let format = PixelFormat::of(packed).unwrap();
-        let mut rgb = vec![];
         let image = [3, 2, 1, 77, 6, 5, 4, 77];
-        format.convert(&image, 1, 2, &mut rgb).unwrap();
-        assert_eq!(rgb, [1, 2, 3, 4, 5, 6]);
+        assert_eq!(convert(&format, &image, 1, 2).unwrap(), [1, 2, 3, 4, 5, 6]);
     }
 
     #[test]
     fn sixteen_bit_rows_of_odd_width_skip_their_padding() {
         let format = PixelFormat::of(R5G6B5).unwrap();
-        let mut rgb = vec![];
-        format.convert(&[0x1f, 0, 9, 9, 0xe0, 0x07, 9, 9], 1, 2, &mut rgb).unwrap();
+        let rgb = convert(&format, &[0x1f, 0, 9, 9, 0xe0, 0x07, 9, 9], 1, 2).unwrap();
         assert_eq!(rgb, [0, 0, 255, 0, 255, 0]);
     }
 
@@ -244,17 +261,9 @@ mod tests {
     }
 
     #[test]
-    fn a_reused_buffer_takes_the_new_size() {
-        let format = PixelFormat::of(COMMON).unwrap();
-        let mut rgb = vec![7; 1000];
-        format.convert(&[3, 2, 1, 0], 1, 1, &mut rgb).unwrap();
-        assert_eq!(rgb, [1, 2, 3]);
-    }
-
-    #[test]
     fn a_short_image_is_an_error() {
         let format = PixelFormat::of(COMMON).unwrap();
-        let error = format.convert(&[0; 7], 1, 2, &mut vec![]).unwrap_err();
+        let error = convert(&format, &[0; 7], 1, 2).unwrap_err();
         assert!(error.contains("need 8 bytes"), "{error}");
     }
 

@@ -1,6 +1,6 @@
 //! The mouse pointer, blended into pictures: pure.
 
-use super::area::Area;
+use crate::core::area::Area;
 
 /// What the pointer looks like and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
