@@ -4,12 +4,16 @@
 
 mod xserver;
 
+use deskreel_capture::core::screen::Screen;
 use deskreel_capture::source::x11::X11Source;
 use deskreel_capture::source::{ScreenSource, SourceError, Surface};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use x11rb::connection::Connection as _;
 use x11rb::protocol::randr::ConnectionExt as _;
-use x11rb::protocol::xproto::{AtomEnum, ConnectionExt as _, PropMode};
+use x11rb::protocol::xproto::{
+    AtomEnum, ConfigureWindowAux, ConnectionExt as _, CreateWindowAux, PropMode, WindowClass,
+};
 use x11rb::wrapper::ConnectionExt as _;
 use xserver::Server;
 
@@ -336,4 +340,106 @@ fn a_display_that_nobody_serves_cannot_be_opened() {
         let error = X11Source::open(Some(name)).err().unwrap();
         assert!(matches!(&error, SourceError::Open { display, .. } if display == name), "{error}");
     }
+}
+
+/// Brings `screen` up to date as the recording does and compares it with all pixels read anew.
+fn assert_complete(
+    source: &mut X11Source,
+    screen: &mut Screen,
+    other: &mut Screen,
+    whole: &mut X11Source,
+) {
+    source.refresh(screen).unwrap();
+    let expected = whole.grab().unwrap();
+    assert!(screen.surfaces() == expected, "the screen kept by what the server tells differs");
+    // What travels to the encoder is complete too.
+    other.apply(&screen.take_patch()).unwrap();
+    assert!(other.surfaces() == expected, "the patches differ");
+}
+
+#[test]
+fn what_the_server_tells_to_have_changed_is_all_that_changed() {
+    let Some(server) = Server::start("801x603x24", &[]) else { return };
+    let painter = server.painter();
+    painter.put(|x, y| speckle(x, y) & 0xff_ffff);
+    painter.use_pointer(
+        3,
+        2,
+        &[0xff11_1111, 0x8022_0000, 0x4000_0033, 0, 0xff44_4444, 0x1000_0000],
+        1,
+        0,
+    );
+    let (mut source, mut whole) = (server.source(), server.source());
+    assert!(source.knows_damage());
+    whole.distrust_damage();
+    let (mut screen, mut other) = (Screen::default(), Screen::default());
+    let connection = &painter.connection;
+    let window = connection.generate_id().unwrap();
+    let look = CreateWindowAux::new().background_pixel(0x12_3456).override_redirect(1);
+    let class = WindowClass::INPUT_OUTPUT;
+    connection.create_window(0, window, painter.root, 5, 7, 90, 60, 3, class, 0, &look).unwrap();
+    let mut state = 7_u32;
+    let mut random = |end: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) % end
+    };
+    for step in 0..150 {
+        for _ in 0..random(4) {
+            let (x, y) = (random(900) as i16 - 50, random(700) as i16 - 50);
+            let (w, h) = (random(120) as u16 + 1, random(90) as u16 + 1);
+            match random(9) {
+                0 => painter.warp(x, y),
+                1 => drop(connection.map_window(window).unwrap()),
+                2 => drop(connection.unmap_window(window).unwrap()),
+                3 | 4 => {
+                    let how = ConfigureWindowAux::new().x(i32::from(x)).y(i32::from(y));
+                    connection.configure_window(window, &how.width(u32::from(w))).unwrap();
+                }
+                5 => painter.scroll(x, y, w, h),
+                6 => painter.warp(x, y),
+                _ => painter.fill(random(1 << 24), x, y, w, h),
+            }
+        }
+        connection.sync().unwrap();
+        if step == 75 {
+            painter.add_monitor("a", (0, 0, 401 + step as u16, 603), painter.outputs());
+        }
+        assert_complete(&mut source, &mut screen, &mut other, &mut whole);
+    }
+    assert!(source.knows_damage(), "the full comparison found nothing that was not told");
+}
+
+#[test]
+fn a_still_screen_changes_nothing_and_a_key_press_little() {
+    let Some(server) = Server::start("801x603x24", &[]) else { return };
+    let painter = server.painter();
+    painter.put(|x, y| speckle(x, y) & 0xff_ffff);
+    painter.use_pointer(2, 1, &[0x8022_0000, 0xff44_4444], 0, 0);
+    let mut source = server.source();
+    let mut screen = Screen::default();
+    for round in 0..14 {
+        source.refresh(&mut screen).unwrap();
+        let changed = screen.take_patch().len();
+        // The pointer is read anew with everything else, every sixth time.
+        assert!(round == 0 || changed <= 4 * 16 * 16 * 3, "{changed} bytes in round {round}");
+    }
+    painter.fill(0xff_ffff, 100, 100, 8, 14);
+    painter.connection.sync().unwrap();
+    source.refresh(&mut screen).unwrap();
+    assert!((1..=6 * 16 * 16 * 3).contains(&screen.take_patch().len()));
+}
+
+#[test]
+fn idle_time_is_known_and_ends_with_a_touch() {
+    use x11rb::protocol::xtest::ConnectionExt as _;
+    let Some(server) = Server::start("320x200x24", &[]) else { return };
+    let painter = server.painter();
+    let mut source = server.source();
+    std::thread::sleep(Duration::from_millis(300));
+    let idle = source.idle_ms().unwrap();
+    assert!(idle >= 300, "{idle}");
+    let none = x11rb::NONE;
+    painter.connection.xtest_fake_input(6, 0, 0, none, 50, 60, 0).unwrap();
+    painter.connection.sync().unwrap();
+    assert!(source.idle_ms().unwrap() < idle);
 }

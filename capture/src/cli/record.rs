@@ -9,6 +9,7 @@ use super::common::{Failure, Place, Recording, Resolved, new_writer, now_ms, pri
 use crate::agent::AgentError;
 use crate::begin::{Agent, Begun};
 use crate::config::{parse_duration, parse_size};
+use crate::core::exclusion::{Exclusions, Rule};
 use crate::core::outbox::Room;
 use crate::core::recorder::Recorder;
 use crate::core::sampling::{Before, Pace};
@@ -17,6 +18,7 @@ use crate::outbox::{self, Outbox};
 use crate::reader::StreamReader;
 use crate::recording::{self, PresenceFile};
 use crate::source::ScreenSource;
+use crate::source::open::{Wanted, open};
 use crate::spool::Spool;
 
 /// Records the live screen until it is stopped (Ctrl-C)
@@ -24,6 +26,7 @@ use crate::spool::Spool;
 #[command(after_help = "Examples:
   deskreel record --stream desk --interval 10s
   deskreel record --stream desk --store s3://bucket/team --endpoint http://127.0.0.1:9000
+  deskreel record --stream desk --exclude 'title=*private*' --exclude class=KeePassXC
   deskreel record --stream test --interval 1s --count 30 --display :99")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -45,6 +48,13 @@ pub(crate) struct Args {
     /// Time between screenshots then
     #[arg(long, default_value = "1m", env = "DESKREEL_IDLE_INTERVAL")]
     idle_interval: String,
+    /// Hide windows before anything is stored, such as title=*private*, class=KeePassXC,
+    /// app=signal-desktop or title=/regex/; may be given several times
+    #[arg(long, value_name = "RULE", env = "DESKREEL_EXCLUDE", value_delimiter = '\n')]
+    exclude: Vec<String>,
+    /// Hide everything but such windows; may be given several times
+    #[arg(long, value_name = "RULE", env = "DESKREEL_ONLY", value_delimiter = '\n')]
+    only: Vec<String>,
     /// Stop after so many screenshots
     #[arg(long)]
     count: Option<u64>,
@@ -59,6 +69,10 @@ impl Args {
         let idle_interval_ms = parse_duration(&self.idle_interval).map_err(Failure::usage)?;
         Ok(Pace { interval_ms, idle_after_ms, idle_interval_ms })
     }
+}
+
+fn rules(texts: &[String]) -> Result<Vec<Rule>, Failure> {
+    texts.iter().map(|text| Rule::parse(text).map_err(Failure::usage)).collect()
 }
 
 /// How long a store may take to answer before recording begins without it.
@@ -84,7 +98,9 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let budget = args.spool_budget.as_ref().or(place.file.spool_budget.as_ref());
     let budget = budget.map_or(Ok(DEFAULT_SPOOL_BYTES), |text| parse_size(text));
     let disk_bytes = budget.map_err(Failure::usage)?;
-    let source = open_source(args.display.clone()).await?;
+    let rules = Exclusions { exclude: rules(&args.exclude)?, only: rules(&args.only)? };
+    let wanted = Wanted { display: args.display, rules };
+    let source = open_source(wanted.clone()).await?;
     let _lock = StreamLock::take(&place.state).map_err(Failure::failed)?;
     let spool_folder = place.state.join("spool");
     let state = |source| AgentError::State { path: spool_folder.clone(), source };
@@ -125,7 +141,7 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         batch_ms,
         count: args.count,
         source,
-        open: Box::new(move || open_display(args.display.as_deref())),
+        open: Box::new(move || open(&wanted)),
         state_folder: place.state.clone(),
         before,
         new_writer,
@@ -194,20 +210,7 @@ async fn stop_signal() {
     }
 }
 
-type Source = Box<dyn ScreenSource>;
-
-async fn open_source(display: Option<String>) -> Result<Source, Failure> {
-    let opened = tokio::task::spawn_blocking(move || open_display(display.as_deref())).await;
+async fn open_source(wanted: Wanted) -> Result<Box<dyn ScreenSource>, Failure> {
+    let opened = tokio::task::spawn_blocking(move || open(&wanted)).await;
     Ok(opened.map_err(Failure::failed)??)
-}
-
-#[cfg(target_os = "linux")]
-fn open_display(display: Option<&str>) -> Result<Source, crate::source::SourceError> {
-    Ok(Box::new(crate::source::x11::X11Source::open(display)?))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn open_display(_: Option<&str>) -> Result<Source, crate::source::SourceError> {
-    let reason = "this build records X11 only; import pictures instead".to_owned();
-    Err(crate::source::SourceError::Unsupported { reason })
 }

@@ -5,6 +5,7 @@ use deskreel_format::Picture;
 use crate::core::exclusion::Exclusions;
 use crate::core::screen::Screen;
 
+pub mod open;
 pub mod replay;
 #[cfg(target_os = "linux")]
 pub mod x11;

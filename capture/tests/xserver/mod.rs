@@ -99,6 +99,12 @@ impl Painter {
         self.connection.poly_fill_rectangle(self.root, self.gc, &[area]).unwrap();
     }
 
+    /// Copies a rectangle of the screen 17 pixels up, as a program that scrolls does.
+    pub(crate) fn scroll(&self, x: i16, y: i16, width: u16, height: u16) {
+        let (root, gc) = (self.root, self.gc);
+        self.connection.copy_area(root, root, gc, x, y, x, y - 17, width, height).unwrap();
+    }
+
     /// Paints each pixel by itself; `pixel` gives its number.
     pub(crate) fn put(&self, pixel: impl Fn(u32, u32) -> u32) {
         let (width, height) = self.size;
