@@ -4,6 +4,7 @@ pub mod area;
 pub mod budget;
 pub mod exclusion;
 pub mod known;
+pub mod layout;
 pub mod outbox;
 pub mod recorder;
 pub mod sampling;

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use deskreel_format::codec::{Codec, TilePos};
 use deskreel_format::{
     Absence, CellChange, Digest, DomainKey, FormatError, Grid, Layout, Manifest, Moment, Pack,
-    PackRef, Segment, SegmentId, SurfaceInfo, TileHash, TileRef, TileSize,
+    PackRef, Segment, SegmentId, TileHash, TileRef, TileSize,
 };
 
 use super::budget::{PackUse, SeekBudget, packs_to_clean};
 use super::known::{KnownTiles, PackTiles, Place};
+use super::layout::{layout_of, locate, position};
 use super::screen::{Dirty, Screen};
 use super::sealed::Sealed;
 use crate::source::Surface;
@@ -474,38 +475,6 @@ struct Lookup {
     changed: usize,
     /// Places of the screenshot before, if its layout was the same.
     before: Option<Vec<Place>>,
-}
-
-fn layout_of(surfaces: &[Surface]) -> Layout {
-    let info = |s: &Surface| SurfaceInfo {
-        name: s.name.chars().take(60).collect(),
-        x: s.x,
-        y: s.y,
-        scale_milli: s.scale_milli,
-        width: s.picture.width(),
-        height: s.picture.height(),
-    };
-    Layout { surfaces: surfaces.iter().map(info).collect() }
-}
-
-/// Surface and cell of a global cell number.
-fn locate(grids: &[Grid], cell: usize) -> (usize, usize) {
-    let mut local = cell;
-    for (surface, grid) in grids.iter().enumerate() {
-        if local < grid.cells() {
-            return (surface, local);
-        }
-        local -= grid.cells();
-    }
-    (grids.len() - 1, 0)
-}
-
-/// Where a cell lies when the surfaces stand one below the other.
-fn position(grids: &[Grid], cell: usize) -> TilePos {
-    let (surface, local) = locate(grids, cell);
-    let above: u32 = grids[..surface].iter().map(Grid::rows).sum();
-    let cols = grids[surface].cols() as usize;
-    TilePos { row: above + (local / cols) as u32, col: (local % cols) as u32 }
 }
 
 /// The digest of each surface: that of the screenshot before where nothing changed.
