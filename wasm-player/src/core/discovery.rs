@@ -1,15 +1,15 @@
 //! Finding the stream's segments and the window of time to show.
 //!
-//! Keys sort by date and hour, so two short listings tell which hours there are; then each hour of
-//! the window is listed, the newest first. Indexes of hours fit in here: another way to learn what
-//! an hour holds.
+//! The newest segments and all indexes are listed at once: for a stream that is being recorded, that
+//! places the window, and tells for each of its hours whether there is an index to read or segments
+//! to list. For an old stream, short listings by date and hour lead to its newest hour first.
 
 use std::collections::BTreeSet;
 
 use deskreel_format::StreamName;
-use deskreel_format::time::{DAY_MS, hour_path};
+use deskreel_format::time::{DAY_MS, HOUR_MS, hour_path, hour_start};
 
-use super::timeline::Timeline;
+use super::timeline::{Timeline, parse_hour};
 use super::transfers::{Job, Transfers, Urgency};
 
 /// How far back a look for news goes: time enough for a slow upload to arrive.
@@ -18,8 +18,21 @@ const LOOK_BACK_MS: u64 = 120_000;
 const LONG_LOOK_EVERY: u32 = 30;
 const LONG_LOOK_BACK_MS: u64 = 2 * 3_600_000;
 
+/// So many hours without an index are listed though they may be empty; of more it is first asked
+/// which there are.
+const FEW_HOURS: usize = 3;
+/// A screenshot is stored mostly so long after it was taken.
+const UPLOAD_MS: u64 = 1_200;
+/// How soon a late one is looked for again.
+const LATE_MS: u64 = 1_500;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Phase {
+    /// The newest segments, after a key, and the indexes.
+    Opening {
+        after: Option<String>,
+        indexes_listed: bool,
+    },
     Dates {
         found: BTreeSet<String>,
     },
@@ -39,6 +52,8 @@ enum Phase {
 #[derive(Debug)]
 pub struct Discovery {
     phase: Phase,
+    /// Hours that have an index, by their starts.
+    indexes: BTreeSet<u64>,
     window: Option<(u64, u64)>,
     complete: bool,
     look_at_ms: u64,
@@ -48,6 +63,10 @@ pub struct Discovery {
 
 impl Phase {
     fn start() -> Self {
+        Self::Opening { after: None, indexes_listed: false }
+    }
+
+    fn walk() -> Self {
         Self::Dates { found: BTreeSet::new() }
     }
 }
@@ -56,6 +75,7 @@ impl Default for Discovery {
     fn default() -> Self {
         Self {
             phase: Phase::start(),
+            indexes: BTreeSet::new(),
             window: None,
             complete: false,
             look_at_ms: 0,
@@ -95,13 +115,27 @@ impl Discovery {
         timeline: &Timeline,
         transfers: &mut Transfers,
     ) {
-        match &self.phase {
+        match &mut self.phase {
+            Phase::Opening { .. } if now_ms < self.look_at_ms => {}
+            Phase::Opening { after, indexes_listed } => {
+                if self.looking.is_none() && after.is_none() {
+                    let from = stream.segments_from(wall_ms.saturating_sub(LOOK_BACK_MS));
+                    *after = Some(from.clone());
+                    self.looking = Some(from);
+                }
+                if let Some(after) = &self.looking {
+                    transfers.want_list(Job::News(after.clone()), Urgency::Now);
+                }
+                if !*indexes_listed {
+                    transfers.want_list(Job::Indexes, Urgency::Now);
+                }
+            }
             Phase::Dates { .. } if now_ms >= self.look_at_ms => {
                 transfers.want_list(Job::Dates, Urgency::Now);
             }
             Phase::Dates { .. } => {}
             Phase::Hours { dates, .. } => {
-                for date in dates {
+                for date in dates.iter() {
                     transfers.want_list(Job::Hours(date.clone()), Urgency::Now);
                 }
             }
@@ -111,7 +145,7 @@ impl Discovery {
             Phase::Known => {
                 // The newest first: they are made in this order.
                 for hour in timeline.unlisted().rev() {
-                    transfers.want_list(Job::Hour(hour.to_owned()), Urgency::Timeline);
+                    transfers.want_list(timeline.listing(hour.to_owned()), Urgency::Timeline);
                 }
                 self.look_for_news(now_ms, wall_ms, stream, timeline, transfers);
             }
@@ -137,6 +171,69 @@ impl Discovery {
         if let Some(after) = &self.looking {
             transfers.want_list(Job::News(after.clone()), Urgency::Timeline);
         }
+    }
+
+    /// A page of the hours that have indexes; whether it was the last page.
+    pub fn found_indexes(
+        &mut self,
+        wall_ms: u64,
+        hours: impl IntoIterator<Item = u64>,
+        is_last: bool,
+        timeline: &mut Timeline,
+    ) {
+        self.indexes.extend(hours);
+        if let Phase::Opening { indexes_listed, .. } = &mut self.phase {
+            *indexes_listed |= is_last;
+            self.open(wall_ms, timeline);
+        }
+    }
+
+    /// Both first listings are here: there is something new, or an old stream has to be looked for.
+    fn open(&mut self, wall_ms: u64, timeline: &mut Timeline) {
+        let Phase::Opening { after: Some(_), indexes_listed: true } = self.phase else { return };
+        if self.looking.is_some() {
+            return;
+        }
+        let Some(newest) = timeline.newest() else {
+            self.phase = Phase::walk();
+            return;
+        };
+        self.place(wall_ms, timeline);
+        let Some((start_ms, _)) = self.window else { return };
+        let first_ms = hour_start(start_ms.saturating_sub(super::timeline::REACH_MS));
+        let hours = (first_ms..=newest.first_ms).step_by(HOUR_MS as usize);
+        let newest_hour = hour_start(newest.first_ms);
+        let without: Vec<u64> =
+            hours.filter(|hour| *hour != newest_hour && !self.indexes.contains(hour)).collect();
+        if without.len() <= FEW_HOURS {
+            let hours = without.into_iter().map(hour_path).collect();
+            self.expect(start_ms, hours, timeline);
+            self.expect_newest(newest_hour, timeline);
+        } else {
+            let date = |hour: u64| hour_path(hour)[..10].to_owned();
+            let dates = without.into_iter().map(date).collect();
+            self.phase = Phase::Hours { dates, hours: BTreeSet::from([hour_path(newest_hour)]) };
+        }
+    }
+
+    /// The hour that is being recorded is listed, though it may have an index of its beginning.
+    fn expect_newest(&mut self, newest_hour: u64, timeline: &mut Timeline) {
+        timeline.expect_segments(newest_hour);
+        self.phase = Phase::Known;
+        self.complete = false;
+    }
+
+    /// Every hour of the window is read from its index, or else listed.
+    fn expect(&mut self, start_ms: u64, hours: BTreeSet<String>, timeline: &mut Timeline) {
+        // A segment that began in the hour before may reach into the window.
+        let first_ms = hour_start(start_ms.saturating_sub(super::timeline::REACH_MS));
+        let indexed: BTreeSet<String> = self.indexes.iter().map(|hour| hour_path(*hour)).collect();
+        let first = hour_path(first_ms);
+        let unindexed = hours.into_iter().filter(|hour| *hour >= first && !indexed.contains(hour));
+        let unindexed: Vec<u64> = unindexed.filter_map(|hour| parse_hour(&hour)).collect();
+        let end_ms = timeline.newest().map_or(0, |newest| hour_start(newest.first_ms));
+        self.indexes.range(first_ms..end_ms).for_each(|hour| timeline.expect_index(*hour));
+        unindexed.into_iter().for_each(|hour| timeline.expect_segments(hour));
     }
 
     /// A page of the dates that there are, each `YYYY-MM-DD`; whether it was the last page.
@@ -176,7 +273,7 @@ impl Discovery {
         self.complete = hours.is_empty();
         self.phase = match hours.last() {
             Some(hour) => Phase::Newest { hour: hour.clone(), hours },
-            None => Phase::start(),
+            None => Phase::walk(),
         };
     }
 
@@ -195,19 +292,37 @@ impl Discovery {
             self.place(wall_ms, timeline);
             self.phase = Phase::Known;
             if let Some((start_ms, _)) = self.window {
-                // A segment that began in the hour before may reach into the window.
-                let first = hour_path(start_ms.saturating_sub(super::timeline::REACH_MS));
-                hours.into_iter().filter(|h| *h >= first).for_each(|h| timeline.expect_hour(h));
+                self.expect(start_ms, hours, timeline);
+                // For what reaches into it from the hour before.
+                parse_hour(hour).into_iter().for_each(|hour_ms| timeline.expect_segments(hour_ms));
             }
         }
         timeline.hour_listed(hour);
         self.complete = self.phase == Phase::Known && timeline.unlisted().next().is_none();
     }
 
-    /// News were listed; the next look is an interval away.
-    pub fn found_news(&mut self, now_ms: u64, interval_ms: u64) {
+    /// News were listed. The next look is an interval away, or when the next screenshot should have
+    /// been uploaded; who follows the recording looks again soon when it is late.
+    pub fn found_news(
+        &mut self,
+        now_ms: u64,
+        wall_ms: u64,
+        follows: bool,
+        timeline: &mut Timeline,
+    ) {
         self.looking = None;
-        self.look_at_ms = now_ms + interval_ms;
+        let interval_ms = timeline.interval_ms();
+        let due_ms = timeline.newest_ms().unwrap_or(0) + interval_ms + UPLOAD_MS;
+        let pause_ms = match due_ms.checked_sub(wall_ms) {
+            Some(wait_ms) => wait_ms.min(interval_ms),
+            None if follows && wall_ms - due_ms < 3 * interval_ms => LATE_MS.min(interval_ms),
+            None => interval_ms,
+        };
+        self.look_at_ms = now_ms + pause_ms.max(LATE_MS.min(interval_ms) / 2);
+        if matches!(self.phase, Phase::Opening { .. }) {
+            self.look_at_ms = now_ms;
+            self.open(wall_ms, timeline);
+        }
     }
 
     /// Moves the window along with the time.

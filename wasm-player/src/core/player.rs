@@ -64,7 +64,7 @@ impl Config {
             start_ms: None,
             pack_bytes: 256 << 20,
             stored_bytes: 32 << 20,
-            sheet_bytes: 64 << 20,
+            sheet_bytes: 96 << 20,
             parallel: 8,
             ahead: 8,
             max_pixels: 1 << 27,
@@ -293,8 +293,15 @@ impl Player {
     /// segments of several moments are read for their times.
     fn want_metadata(&mut self) {
         let Some(newest) = self.timeline.newest() else { return };
+        let summary = self.timeline.summary_wanted();
+        if let Some(hour_ms) = summary {
+            self.transfers.want_summary(hour_ms, Urgency::Timeline);
+        }
         if self.timeline.is_unread(newest) && !self.loaded {
             self.want_manifests(vec![newest], Urgency::Timeline);
+            return;
+        }
+        if summary.is_some() {
             return;
         }
         if !self.discovery.is_complete() {

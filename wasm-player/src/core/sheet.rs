@@ -1,8 +1,7 @@
 //! A manifest as the player keeps it: with what each of its moments needs.
 
-use std::collections::HashMap;
-
-use deskreel_format::{Manifest, PackRef, SegmentId, TileRef};
+use deskreel_format::manifest::INDEX_WRITER;
+use deskreel_format::{Manifest, PackRef, SegmentId, StreamName, TileRef};
 
 /// A decoded pack's place in the bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,28 +43,24 @@ impl Sheet {
         let mut needs = Vec::with_capacity(manifest.moments.len());
         let mut cells: Vec<TileRef> = Vec::new();
         let mut layout = None;
-        // Per pack, how many cells show it.
-        let mut shown: HashMap<u32, u32> = HashMap::new();
+        // Per pack, how many cells show it. An hour has hundreds of thousands of changes.
+        let mut shown: Vec<u32> = vec![0; manifest.packs.len()];
         for moment in &manifest.moments {
             if layout == Some(moment.layout) {
                 for change in moment.changes.iter() {
                     let cell = &mut cells[change.cell as usize];
-                    if let Some(count) = shown.get_mut(&cell.pack) {
-                        *count -= 1;
-                    }
-                    *shown.entry(change.to.pack).or_default() += 1;
+                    shown[cell.pack as usize] -= 1;
+                    shown[change.to.pack as usize] += 1;
                     *cell = change.to;
                 }
             } else {
                 layout = Some(moment.layout);
                 cells = moment.changes.iter().map(|change| change.to).collect();
-                shown.clear();
-                cells.iter().for_each(|cell| *shown.entry(cell.pack).or_default() += 1);
+                shown.fill(0);
+                cells.iter().for_each(|cell| shown[cell.pack as usize] += 1);
             }
-            shown.retain(|_, count| *count > 0);
-            let mut packs: Vec<u32> = shown.keys().copied().collect();
-            packs.sort_unstable();
-            needs.push(packs);
+            let packs = (0_u32..).zip(&shown).filter(|(_, count)| **count > 0);
+            needs.push(packs.map(|(pack, _)| pack).collect());
         }
         Self { manifest, needs }
     }
@@ -90,4 +85,9 @@ impl Sheet {
         let packs = manifest.packs.len() * size_of::<PackRef>();
         changes + needs + packs + manifest.tail.len() * 16 + manifest.absences.len() * 24 + 256
     }
+}
+
+/// The key of the object that a manifest lies in: a segment, or an index, which writer 0 stands for.
+pub fn object_key(stream: &StreamName, id: SegmentId) -> String {
+    if id.writer == INDEX_WRITER { stream.index_key(id.first_ms) } else { stream.segment_key(id) }
 }

@@ -4,13 +4,18 @@
 //! therefore has three ends: it is found, there is none, or something must be read first. The
 //! answer never depends on what else happens to have been read.
 
+mod hours;
 mod lookup;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use deskreel_format::manifest::INDEX_WRITER;
 use deskreel_format::{Absence, AbsenceKind, MomentSummary, SegmentId};
 
+pub use hours::{index_of, parse_hour};
 pub use lookup::Lookup;
+
+use deskreel_format::time::hour_start;
 
 use super::sheet::Sheet;
 
@@ -68,11 +73,17 @@ pub struct Gap {
 }
 
 /// The segments and moments known so far.
+///
+/// An hour's index stands among the segments as one of writer 0 that begins with its hour.
 #[derive(Debug, Clone)]
 pub struct Timeline {
     segments: BTreeMap<SegmentId, Segment>,
     sizes: BTreeMap<SegmentId, u64>,
     unlisted: BTreeSet<String>,
+    /// Hours whose moments are all in `summaries`, by their starts.
+    summarised: BTreeSet<u64>,
+    /// Hours whose index was asked for its summary of the day, in vain or not.
+    asked: BTreeSet<u64>,
     summaries: BTreeMap<u64, (Option<u8>, bool)>,
     absences: BTreeMap<(u64, u64), AbsenceKind>,
     interval_ms: u64,
@@ -87,6 +98,8 @@ impl Default for Timeline {
             segments: BTreeMap::new(),
             sizes: BTreeMap::new(),
             unlisted: BTreeSet::new(),
+            summarised: BTreeSet::new(),
+            asked: BTreeSet::new(),
             summaries: BTreeMap::new(),
             absences: BTreeMap::new(),
             interval_ms: 10_000,
@@ -129,6 +142,9 @@ impl Timeline {
 
     /// A segment of a listing. False if it was known.
     pub fn listed(&mut self, id: SegmentId, size: u64) -> bool {
+        if self.is_covered(id) {
+            return false;
+        }
         let new = !self.segments.contains_key(&id);
         if new {
             self.segments.insert(id, Segment::Listed);
@@ -154,7 +170,9 @@ impl Timeline {
         if self.newest() <= Some(manifest.id) {
             self.interval_ms = u64::from(manifest.interval_ms).max(100);
         }
-        if let [first, .., last] = manifest.moments.as_slice() {
+        if manifest.id.writer == INDEX_WRITER {
+            self.summarised.insert(manifest.id.first_ms);
+        } else if let [first, .., last] = manifest.moments.as_slice() {
             self.span_ms = self.span_ms.max(last.time_ms - first.time_ms).min(REACH_MS);
         }
         let cells = manifest.moments.iter().map(|m| m.changes.len()).max().unwrap_or(0);
@@ -178,6 +196,10 @@ impl Timeline {
 
     /// A segment whose manifest cannot be had: its moments are as if they had never been.
     pub fn unreadable(&mut self, id: SegmentId) {
+        if id.writer == INDEX_WRITER {
+            self.lose_index(id.first_ms);
+            return;
+        }
         self.segments.insert(id, Segment::Unreadable);
         self.version += 1;
     }
@@ -192,7 +214,9 @@ impl Timeline {
 
     /// Drops what no moment from `start_ms` on can need.
     pub fn prune(&mut self, start_ms: u64) {
-        let first = SegmentId { first_ms: start_ms.saturating_sub(REACH_MS), writer: 0 };
+        // The index of an hour may hold moments until its end.
+        let first_ms = hour_start(start_ms.saturating_sub(REACH_MS));
+        let first = SegmentId { first_ms, writer: 0 };
         if self.segments.first_key_value().is_none_or(|(id, _)| *id >= first) {
             return;
         }
@@ -202,9 +226,9 @@ impl Timeline {
         self.version += 1;
     }
 
-    /// The newest segment known.
+    /// The newest segment known; indexes do not count.
     pub fn newest(&self) -> Option<SegmentId> {
-        self.segments.last_key_value().map(|(id, _)| *id)
+        self.segments.keys().rev().find(|id| id.writer != INDEX_WRITER).copied()
     }
 
     /// The newest moment known or guessed, UTC milliseconds.
@@ -217,7 +241,7 @@ impl Timeline {
     /// The first segment that begins at or after a time.
     pub fn segment_from(&self, time_ms: u64) -> Option<SegmentId> {
         let first = SegmentId { first_ms: time_ms, writer: 0 };
-        self.segments.range(first..).next().map(|(id, _)| *id)
+        self.segments.range(first..).map(|(id, _)| *id).find(|id| id.writer != INDEX_WRITER)
     }
 
     /// The manifest was not read, and nothing says that it cannot be.
@@ -260,7 +284,8 @@ impl Timeline {
     pub fn batches(&self) -> Vec<SegmentId> {
         let mut next_ms = u64::MAX;
         let mut batches = Vec::new();
-        for (id, segment) in self.segments.iter().rev() {
+        let segments = self.segments.iter().filter(|(id, _)| id.writer != INDEX_WRITER);
+        for (id, segment) in segments.rev() {
             let is_long = next_ms - id.first_ms > self.longest_step_ms();
             if *segment == Segment::Listed && is_long {
                 batches.push(*id);

@@ -5,10 +5,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use deskreel_format::manifest::INDEX_WRITER;
+use deskreel_format::time::HOUR_MS;
 use deskreel_format::{PackRef, SegmentId, StreamName, TileSize};
 
 use super::io::{Output, TransferId};
 use super::plan::{self, Span};
+use super::timeline::{REACH_MS, parse_hour};
 
 /// How urgent a request is; the least is served first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,8 +35,16 @@ pub enum Job {
     Hours(String),
     /// The segments of an hour (`YYYY-MM-DD/HH`).
     Hour(String),
+    /// The last segments of an hour, those that may reach into the next.
+    Reach(String),
     /// The segments after a key.
     News(String),
+    /// The indexes that the stream has.
+    Indexes,
+    /// The summary of the day at the start of the index of an hour; what was read of it before.
+    Summary(u64, Vec<u8>),
+    /// The whole index of an hour.
+    Index(u64),
     /// The start of a segment; what was read of it before.
     Manifest(SegmentId, Vec<u8>),
     /// Packs of one object that lie side by side.
@@ -74,6 +85,8 @@ pub struct Transfers {
     silence: u32,
 }
 
+/// Mostly as much as lists a day.
+pub const SUMMARY_BYTES: u64 = 32_768;
 const FIRST_PAUSE_MS: u64 = 250;
 const LONGEST_PAUSE_MS: u64 = 8_000;
 
@@ -103,12 +116,29 @@ impl Transfers {
 
     /// Wants a segment's manifest; its listed size decides how much is read.
     pub fn want_manifest(&mut self, id: SegmentId, size: Option<u64>, urgency: Urgency) {
+        if id.writer == INDEX_WRITER {
+            self.want(Job::Index(id.first_ms), None, false, urgency);
+            return;
+        }
         let known =
             self.all.values_mut().find(|t| matches!(&t.job, Job::Manifest(i, _) if *i == id));
         if let Some(transfer) = known {
             transfer.want(urgency);
         } else {
             self.want(Job::Manifest(id, Vec::new()), plan::first_read(size), false, urgency);
+        }
+    }
+
+    /// Wants the summary of the day that the index of an hour begins with.
+    pub fn want_summary(&mut self, hour_ms: u64, urgency: Urgency) {
+        let known =
+            self.all.values_mut().find(|t| matches!(&t.job, Job::Summary(h, _) if *h == hour_ms));
+        match known {
+            Some(transfer) => transfer.want(urgency),
+            None => {
+                let range = Some((0, SUMMARY_BYTES - 1));
+                self.want(Job::Summary(hour_ms, Vec::new()), range, false, urgency);
+            }
         }
     }
 
@@ -242,6 +272,9 @@ impl Transfer {
         let (key, range, fresh) = match &self.job {
             Job::Manifest(segment, _) => (stream.segment_key(*segment), self.range, self.fresh),
             Job::Packs(span) => (stream.segment_key(span.segment), self.range, self.fresh),
+            Job::Summary(hour_ms, _) | Job::Index(hour_ms) => {
+                (stream.index_key(*hour_ms), self.range, self.fresh)
+            }
             list => return Output::List { id, query: query(list, self.page.as_deref(), stream) },
         };
         Output::Fetch { id, key, range, fresh }
@@ -252,17 +285,24 @@ fn query(job: &Job, page: Option<&str>, stream: &StreamName) -> Vec<(&'static st
     let root = stream.segments_prefix();
     let (prefix, by_folder) = match job {
         Job::Hours(date) => (format!("{root}{date}/"), true),
-        Job::Hour(hour) => (format!("{root}{hour}/"), false),
+        Job::Hour(hour) | Job::Reach(hour) => (format!("{root}{hour}/"), false),
         Job::News(_) => (root, false),
+        Job::Indexes => (stream.index_prefix(), false),
         _ => (root, true),
     };
     let mut query = vec![("list-type", "2".to_owned()), ("prefix", prefix)];
     if by_folder {
         query.push(("delimiter", "/".to_owned()));
     }
-    if let Job::News(after) = job {
-        query.push(("start-after", after.clone()));
-    }
+    let after = match job {
+        Job::News(after) => Some(after.clone()),
+        Job::Reach(hour) => {
+            let end_ms = parse_hour(hour).map(|hour_ms| hour_ms + HOUR_MS - REACH_MS);
+            end_ms.map(|from_ms| stream.segments_from(from_ms))
+        }
+        _ => None,
+    };
+    query.extend(after.map(|after| ("start-after", after)));
     if let Some(token) = page {
         query.push(("continuation-token", token.to_owned()));
     }

@@ -35,6 +35,8 @@ pub(crate) struct Driver {
     /// Every GET of an object: key and range.
     pub(crate) fetched: Vec<(String, Option<(u64, u64)>)>,
     pub(crate) listed: usize,
+    /// Bytes of all answers.
+    pub(crate) received: usize,
     pub(crate) events: Vec<Event>,
     /// What is on the screen: one RGBA buffer per surface, drawn only by what outputs say.
     pub(crate) canvas: Vec<(u32, u32, Vec<u8>)>,
@@ -64,6 +66,7 @@ impl Driver {
             pending: VecDeque::new(),
             fetched: Vec::new(),
             listed: 0,
+            received: 0,
             events: Vec::new(),
             canvas: Vec::new(),
             grants_expire_ms: 43_200_000,
@@ -167,6 +170,7 @@ impl Driver {
             Request::List(id, query) => (*id, self.bucket.list(query)),
             Request::Fetch(id, key, range) => (*id, self.bucket.get(key, *range)),
         };
+        self.received += body.len();
         self.input(Input::Reply { id, status, body });
     }
 

@@ -6,6 +6,7 @@ mod bucket;
 mod decoding;
 mod driver;
 mod failures;
+mod indexed;
 mod playing;
 mod recording;
 mod seeking;

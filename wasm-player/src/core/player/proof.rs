@@ -1,6 +1,9 @@
 //! The proof that what is shown is what was captured: drawn first, hashed then, told when known.
 
-use super::{Event, Output, Player, PlayerError};
+use deskreel_format::manifest::INDEX_WRITER;
+
+use super::{Aim, Event, Output, Player, PlayerError};
+use crate::core::sheet::object_key;
 
 /// How far the proof of the picture shown has come.
 #[derive(Debug)]
@@ -43,8 +46,10 @@ impl Player {
                 self.compositor.prove(TURN_BYTES);
                 if self.compositor.unproved() == 0 {
                     self.end_proof();
-                    self.finish_seek();
-                    return;
+                    if self.aim.is_none() {
+                        self.finish_seek();
+                        return;
+                    }
                 }
             }
         }
@@ -56,7 +61,13 @@ impl Player {
         let Some((shown, exact)) = &mut self.shown else { return };
         *exact = self.compositor.is_exact();
         let (exact, key) = (*exact, *shown);
-        let (object, time_ms) = (self.config.stream.segment_key(key.segment), key.time_ms);
+        let (object, time_ms) = (object_key(&self.config.stream, key.segment), key.time_ms);
+        if !self.compositor.wrong().is_empty() && key.segment.writer == INDEX_WRITER {
+            // An index is a cache: what it says and segments do not say is wrong.
+            self.timeline.lose_index(key.segment.first_ms);
+            self.sheets.remove(&key.segment);
+            self.aim = self.aim.or(Some(Aim::At(time_ms)));
+        }
         self.tell(Event::Shown { time_ms, exact, proving: false });
         for surface in self.compositor.wrong() {
             let object = object.clone();

@@ -1,7 +1,8 @@
 //! What answers bring: listings, manifests, packs, and failures.
 
+use deskreel_format::index::HEADER_BYTES as INDEX_HEADER_BYTES;
 use deskreel_format::segment::SegmentHeader;
-use deskreel_format::{FormatError, Pack, Segment, SegmentId};
+use deskreel_format::{DaySummary, FormatError, Index, Pack, Segment, SegmentId};
 
 use super::{Event, Player, PlayerError};
 use crate::core::decoding::{DecodeId, Finished};
@@ -10,7 +11,8 @@ use crate::core::io::TransferId;
 use crate::core::listing::{self, Listing};
 use crate::core::plan::{Span, first_read};
 use crate::core::sheet::{PackKey, Sheet};
-use crate::core::transfers::{Job, Transfer};
+use crate::core::timeline::{index_of, parse_hour};
+use crate::core::transfers::{Job, SUMMARY_BYTES, Transfer};
 
 const NO_MOMENTS: &str = "its screenshots cannot be shown";
 const NO_TILES: &str = "parts of the picture are hatched";
@@ -31,6 +33,14 @@ impl Player {
                 Job::Manifest(id, had) => {
                     let (id, had) = (*id, had.clone());
                     self.manifest(transfer, id, had, status, body);
+                }
+                Job::Summary(hour_ms, had) => {
+                    let (hour_ms, had) = (*hour_ms, had.clone());
+                    self.summary(transfer, hour_ms, had, status, &body);
+                }
+                Job::Index(hour_ms) => {
+                    let hour_ms = *hour_ms;
+                    self.index(transfer, hour_ms, &body);
                 }
                 Job::Packs(span) => {
                     let span = span.clone();
@@ -62,6 +72,12 @@ impl Player {
                     self.failed.insert(pack.into(), error.clone());
                 }
             }
+            // Readers get along without indexes.
+            Job::Indexes => {
+                let wall_ms = self.access.wall_ms(now_ms);
+                self.discovery.found_indexes(wall_ms, [], true, &mut self.timeline);
+            }
+            Job::Summary(hour_ms, _) | Job::Index(hour_ms) => self.timeline.lose_index(*hour_ms),
             _ => {
                 let words = "the store refuses to list the stream";
                 self.unlistable = Some(format!("{words} (status {status})"));
@@ -99,7 +115,15 @@ impl Player {
                 self.discovery.found_hours(date, hours);
                 return;
             }
-            Job::Hour(_) | Job::News(_) => {
+            Job::Indexes => {
+                let wall_ms = self.access.wall_ms(now_ms);
+                let root = format!("{}{}", self.prefix(now_ms), self.config.stream.index_prefix());
+                let hours = listing.entries.iter().filter_map(|entry| {
+                    parse_hour(entry.key.strip_prefix(&root)?.strip_suffix(".idx")?)
+                });
+                self.discovery.found_indexes(wall_ms, hours, is_last, &mut self.timeline);
+            }
+            Job::Hour(_) | Job::Reach(_) | Job::News(_) => {
                 let prefix = self.prefix(now_ms).to_owned();
                 for entry in &listing.entries {
                     let key = entry.key.strip_prefix(&prefix);
@@ -109,15 +133,19 @@ impl Player {
                     }
                 }
                 match &transfer.job {
-                    Job::Hour(hour) if is_last => {
+                    Job::Hour(hour) | Job::Reach(hour) if is_last => {
                         let wall_ms = self.access.wall_ms(now_ms);
                         self.discovery.found_hour(wall_ms, hour, &mut self.timeline);
                     }
-                    Job::News(_) if is_last => self.discovery.found_news(now_ms, interval_ms),
+                    Job::News(_) if is_last => {
+                        let wall_ms = self.access.wall_ms(now_ms);
+                        let timeline = &mut self.timeline;
+                        self.discovery.found_news(now_ms, wall_ms, self.follow, timeline);
+                    }
                     _ => {}
                 }
             }
-            Job::Manifest(..) | Job::Packs(_) => {}
+            Job::Manifest(..) | Job::Packs(_) | Job::Summary(..) | Job::Index(_) => {}
         }
         if !is_last {
             transfer.page = listing.next;
@@ -201,6 +229,73 @@ impl Player {
                 self.transfers.repeat(transfer);
             }
         }
+    }
+
+    /// The first part of an index: the day, in short.
+    fn summary(
+        &mut self,
+        mut transfer: Transfer,
+        hour_ms: u64,
+        mut bytes: Vec<u8>,
+        status: u16,
+        body: &[u8],
+    ) {
+        if status == 200 {
+            bytes.clear();
+        }
+        bytes.extend_from_slice(body);
+        let limits = &self.config.limits;
+        if bytes.len() >= INDEX_HEADER_BYTES
+            && let Ok(end) = DaySummary::end(&bytes, limits)
+            && bytes.len() < end
+            && !body.is_empty()
+            && status == 206
+        {
+            transfer.range = Some((bytes.len() as u64, end as u64 - 1));
+            transfer.job = Job::Summary(hour_ms, bytes);
+            self.transfers.repeat(transfer);
+            return;
+        }
+        match DaySummary::decode(&bytes, limits) {
+            Ok(summary) => self.timeline.summarise(hour_ms, &summary),
+            Err(error) => {
+                transfer.job = Job::Summary(hour_ms, Vec::new());
+                transfer.range = Some((0, SUMMARY_BYTES - 1));
+                self.damaged_index(transfer, hour_ms, &error);
+            }
+        }
+    }
+
+    fn index(&mut self, transfer: Transfer, hour_ms: u64, body: &[u8]) {
+        let index = Index::decode(body, &self.config.limits).and_then(|index| {
+            if index.manifest.id == index_of(hour_ms) {
+                return Ok(index);
+            }
+            let reason = "it is of another hour than its key says";
+            Err(FormatError::Invalid { what: "index", at: 0, reason })
+        });
+        match index {
+            Ok(index) => {
+                let sheet = Sheet::new(index.manifest);
+                self.timeline.read(&sheet);
+                let size = sheet.bytes();
+                self.sheets.insert(index_of(hour_ms), sheet, size, |_| false);
+            }
+            Err(error) => self.damaged_index(transfer, hour_ms, &error),
+        }
+    }
+
+    /// Once more, past the browser's cache; then its hour is read from segments.
+    fn damaged_index(&mut self, mut transfer: Transfer, hour_ms: u64, error: &FormatError) {
+        if !transfer.fresh {
+            transfer.fresh = true;
+            self.transfers.repeat(transfer);
+            return;
+        }
+        self.timeline.lose_index(hour_ms);
+        let object = self.config.stream.index_key(hour_ms);
+        let (reason, effect) = (error.to_string(), "its hour is read from its segments");
+        self.tell(Event::Error(PlayerError::Corrupt { object, reason, effect }));
     }
 
     /// The packs that came along with their manifest.

@@ -5,9 +5,9 @@ use deskreel_format::time::END_OF_TIME_MS;
 
 use super::{Aim, Event, FRAME_MS, Output, Player, PlayerError, Proof};
 use crate::core::compositor;
-use crate::core::sheet::{MomentKey, PackKey};
+use crate::core::sheet::{MomentKey, PackKey, object_key};
 use crate::core::timeline::Lookup;
-use crate::core::transfers::{Job, Urgency};
+use crate::core::transfers::Urgency;
 
 /// Moments that playing may pass in one turn; more than any turn needs.
 const TURNS: usize = 8;
@@ -120,7 +120,9 @@ impl Player {
     fn want_missing(&mut self, missing: Lookup, urgency: Urgency) {
         match missing {
             Lookup::Unread(segments) => self.want_manifests(segments, urgency),
-            Lookup::Unlisted(hour) => self.transfers.want_list(Job::Hour(hour), urgency),
+            Lookup::Unlisted(hour) => {
+                self.transfers.want_list(self.timeline.listing(hour), urgency);
+            }
             Lookup::Found(_) | Lookup::Nothing => {}
         }
     }
@@ -160,7 +162,7 @@ impl Player {
     /// Draws a moment in one go, proves it and tells.
     fn show(&mut self, now_ms: u64, aim: Aim, key: MomentKey) {
         let Some(sheet) = self.sheets.peek(&key.segment) else { return };
-        let object = self.config.stream.segment_key(key.segment);
+        let object = object_key(&self.config.stream, key.segment);
         let manifest = &sheet.manifest;
         let layout = manifest.moments.get(key.index).map(|moment| moment.layout as usize);
         let pixels = layout.and_then(|l| manifest.layouts.get(l)).map_or(0, compositor::pixels);
@@ -201,7 +203,6 @@ impl Player {
         self.shown = Some((key, false));
         // What is around it is to be looked at anew.
         self.told.around_version = u64::MAX;
-        self.begin_proof(failures);
         if self.playback.resume(now_ms) && self.playback.is_playing() {
             self.tell(Event::Playing);
         }
@@ -212,9 +213,10 @@ impl Player {
             };
             self.playback.jump(now_ms, position_ms);
         }
+        self.begin_proof(failures);
         self.told.time_ms = now_ms;
         self.tell(Event::TimeUpdate);
-        if matches!(self.proof, Proof::Done) {
+        if matches!(self.proof, Proof::Done) && self.aim.is_none() {
             self.finish_seek();
         }
     }

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use deskreel_format::SegmentId;
-use deskreel_format::time::hour_path;
+use deskreel_format::manifest::INDEX_WRITER;
+use deskreel_format::time::{HOUR_MS, hour_path};
 
 use super::{REACH_MS, Segment, Timeline};
 use crate::core::sheet::MomentKey;
@@ -32,7 +33,12 @@ impl Timeline {
         let last = SegmentId { first_ms: time_ms, writer: u32::MAX };
         for (id, segment) in self.segments.range(..=last).rev() {
             if id.first_ms < reach_ms && (best.is_some() || !unread.is_empty()) {
-                break;
+                // An index reaches further: to the end of its hour.
+                if id.first_ms < time_ms.saturating_sub(HOUR_MS) {
+                    break;
+                } else if id.writer != INDEX_WRITER {
+                    continue;
+                }
             }
             if done.contains(&id.writer) {
                 continue;
@@ -78,10 +84,14 @@ impl Timeline {
         };
         let here = SegmentId { first_ms: time_ms, writer: u32::MAX };
         let low_ms = time_ms.saturating_sub(REACH_MS);
+        let index_ms = time_ms.saturating_sub(HOUR_MS);
         // Segments that began before may still hold moments after.
         let mut done: HashSet<u32> = HashSet::new();
-        let first = SegmentId { first_ms: low_ms, writer: 0 };
+        let first = SegmentId { first_ms: index_ms, writer: 0 };
         for (id, segment) in self.segments.range(first..=here).rev() {
+            if id.first_ms < low_ms && id.writer != INDEX_WRITER {
+                continue;
+            }
             if !done.insert(id.writer) {
                 continue;
             }
