@@ -104,6 +104,10 @@ pub struct Player {
     pinned: HashSet<PackKey>,
     compositor: Compositor,
     proof: Proof,
+    /// A seek began, and the nearest moment that is here was not looked for yet.
+    nearby: bool,
+    /// The last seek or step went back in time.
+    backward: bool,
     playback: Playback,
     aim: Option<Aim>,
     shown: Option<(MomentKey, bool)>,
@@ -141,7 +145,7 @@ const MOST_BATCHES: usize = 64;
 /// How far from the screenshot shown such manifests are read later on.
 const AROUND_MS: u64 = 1_800_000;
 /// The shortest time for which a screenshot is shown while playing.
-const FRAME_MS: u64 = 50;
+const FRAME_MS: u64 = 16;
 
 impl Player {
     /// A player that shows nothing yet; [`Input::Tick`] starts it.
@@ -160,6 +164,8 @@ impl Player {
             pinned: HashSet::new(),
             compositor: Compositor::default(),
             proof: Proof::Done,
+            nearby: false,
+            backward: false,
             playback: Playback::new(config.start_ms.unwrap_or(0)),
             aim: Some(config.start_ms.map_or(Aim::Newest, Aim::At)),
             shown: None,
@@ -244,6 +250,11 @@ impl Player {
         self.ended = false;
         self.aim = Some(aim);
         self.seeking = true;
+        self.nearby = true;
+        self.backward = match aim {
+            Aim::Step { by, .. } => by < 0,
+            _ => position_ms < self.playback.position(now_ms),
+        };
         self.playback.jump(now_ms, position_ms);
         self.tell(Event::Seeking);
     }
@@ -336,6 +347,7 @@ impl Player {
             let mut batches = self.timeline.batches();
             batches.retain(|id| id.first_ms.abs_diff(here_ms) < AROUND_MS);
             around.extend(batches);
+            around.extend(self.timeline.unread_indexes(here_ms));
             self.told.around = around;
         }
         let around = self.told.around.clone();

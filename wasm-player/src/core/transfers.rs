@@ -237,7 +237,8 @@ impl Transfers {
                     free += 1;
                 }
             }
-            if free == 0 {
+            // What may be of use later leaves room for what is asked for now.
+            if free == 0 || (urgency >= Urgency::Soon && free <= self.limit / 2) {
                 break;
             }
             free -= 1;

@@ -9,5 +9,6 @@ mod failures;
 mod indexed;
 mod playing;
 mod recording;
+mod scrubbing;
 mod seeking;
 mod streams;

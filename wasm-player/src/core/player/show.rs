@@ -11,6 +11,10 @@ use crate::core::transfers::Urgency;
 
 /// Moments that playing may pass in one turn; more than any turn needs.
 const TURNS: usize = 8;
+/// So many moments are looked at for the nearest that is here: less than a millisecond's work.
+const MOST_NEAR: usize = 400;
+/// Bytes of packs fetched ahead of a still picture, in the direction of travel.
+const AHEAD_BYTES: u64 = 2 << 20;
 
 impl Player {
     /// Shows what is to be shown, as far as it is there. Returns when playing goes on by itself.
@@ -36,6 +40,7 @@ impl Player {
                         }
                     }
                     if !self.gather(key, Urgency::Now) {
+                        self.show_nearest(key.time_ms);
                         self.wait(now_ms, key.time_ms);
                         return None;
                     }
@@ -49,6 +54,7 @@ impl Player {
                 missing => {
                     self.want_missing(missing, Urgency::Now);
                     let position_ms = self.playback.position(now_ms);
+                    self.show_nearest(position_ms);
                     self.wait(now_ms, position_ms);
                     return None;
                 }
@@ -159,50 +165,14 @@ impl Player {
         is_ready
     }
 
-    /// Draws a moment in one go, proves it and tells.
+    /// Draws a moment in one go, and tells.
     fn show(&mut self, now_ms: u64, aim: Aim, key: MomentKey) {
-        let Some(sheet) = self.sheets.peek(&key.segment) else { return };
-        let object = object_key(&self.config.stream, key.segment);
-        let manifest = &sheet.manifest;
-        let layout = manifest.moments.get(key.index).map(|moment| moment.layout as usize);
-        let pixels = layout.and_then(|l| manifest.layouts.get(l)).map_or(0, compositor::pixels);
-        if pixels > self.config.max_pixels {
-            self.timeline.unreadable(key.segment);
-            let limit = self.config.max_pixels;
-            self.tell(Event::Error(PlayerError::TooLarge { object, pixels, limit }));
-            return;
-        }
-        let mut failures: Vec<PlayerError> = sheet
-            .needs(key.index)
-            .filter_map(|pack| self.failed.get(&PackKey::from(pack)))
-            .cloned()
-            .collect();
-        failures.dedup();
-        let packs = &self.packs;
-        let frame = match self.compositor.show(manifest, key.index, |key| packs.peek(&key)) {
-            Ok(frame) => frame,
-            Err(error) => {
-                let effect = "its screenshots cannot be shown";
-                self.timeline.unreadable(key.segment);
-                let reason = error.to_string();
-                self.tell(Event::Error(PlayerError::Corrupt { object, reason, effect }));
-                return;
-            }
-        };
-        if frame.resized {
-            let (width, height) = self.compositor.size();
-            self.outputs.push_back(Output::Resize { width, height });
-        }
-        for (surface, rects) in frame.dirty {
-            self.outputs.push_back(Output::Draw { surface, rects });
-        }
-        // Whoever waited for the moment before has been shown it.
-        if !matches!(self.proof, Proof::Done) {
+        let Some(failures) = self.paint(key) else { return };
+        // Playing on: whoever waited for the moment before has been shown it.
+        if !matches!(self.proof, Proof::Done) && self.aim.is_none() {
             self.finish_seek();
         }
-        self.shown = Some((key, false));
-        // What is around it is to be looked at anew.
-        self.told.around_version = u64::MAX;
+        self.nearby = false;
         if self.playback.resume(now_ms) && self.playback.is_playing() {
             self.tell(Event::Playing);
         }
@@ -218,6 +188,82 @@ impl Player {
         self.tell(Event::TimeUpdate);
         if matches!(self.proof, Proof::Done) && self.aim.is_none() {
             self.finish_seek();
+        }
+    }
+
+    /// Puts a moment on the screen, whole; returns what is wrong with its packs. `None` if it cannot
+    /// be shown at all.
+    fn paint(&mut self, key: MomentKey) -> Option<Vec<PlayerError>> {
+        let sheet = self.sheets.peek(&key.segment)?;
+        let object = object_key(&self.config.stream, key.segment);
+        let manifest = &sheet.manifest;
+        let layout = manifest.moments.get(key.index).map(|moment| moment.layout as usize);
+        let pixels = layout.and_then(|l| manifest.layouts.get(l)).map_or(0, compositor::pixels);
+        if pixels > self.config.max_pixels {
+            self.timeline.unreadable(key.segment);
+            let limit = self.config.max_pixels;
+            self.tell(Event::Error(PlayerError::TooLarge { object, pixels, limit }));
+            return None;
+        }
+        let mut failures: Vec<PlayerError> = sheet
+            .needs(key.index)
+            .filter_map(|pack| self.failed.get(&PackKey::from(pack)))
+            .cloned()
+            .collect();
+        failures.dedup();
+        let packs = &self.packs;
+        let frame = match self.compositor.show(manifest, key.index, |key| packs.peek(&key)) {
+            Ok(frame) => frame,
+            Err(error) => {
+                let effect = "its screenshots cannot be shown";
+                self.timeline.unreadable(key.segment);
+                let reason = error.to_string();
+                self.tell(Event::Error(PlayerError::Corrupt { object, reason, effect }));
+                return None;
+            }
+        };
+        if frame.resized {
+            let (width, height) = self.compositor.size();
+            self.outputs.push_back(Output::Resize { width, height });
+        }
+        for (surface, rects) in frame.dirty {
+            self.outputs.push_back(Output::Draw { surface, rects });
+        }
+        self.shown = Some((key, false));
+        // What is around it is to be looked at anew.
+        self.told.around_version = u64::MAX;
+        Some(failures)
+    }
+
+    /// While the moment that a seek goes to is on its way: the one nearest to it that is here whole, if
+    /// it is nearer than what is shown. Looked for once a seek, so that scrubbing shows something with
+    /// every frame.
+    fn show_nearest(&mut self, time_ms: u64) {
+        if !std::mem::take(&mut self.nearby) {
+            return;
+        }
+        let shown_away = self.shown.map_or(u64::MAX, |(key, _)| key.time_ms.abs_diff(time_ms));
+        let mut near: Vec<(u64, MomentKey)> = Vec::new();
+        for id in self.sheets.keys() {
+            let Some(sheet) = self.sheets.peek(id) else { continue };
+            for (index, moment) in sheet.manifest.moments.iter().enumerate() {
+                let away = moment.time_ms.abs_diff(time_ms);
+                if away < shown_away {
+                    let (time_ms, segment) = (moment.time_ms, *id);
+                    near.push((away, MomentKey { time_ms, segment, index }));
+                }
+            }
+        }
+        near.sort_unstable();
+        let is_here = |key: &MomentKey| {
+            let mut needs =
+                self.sheets.peek(&key.segment).into_iter().flat_map(|s| s.needs(key.index));
+            needs.all(|pack| self.packs.contains(&pack.into()))
+        };
+        let here = near.iter().take(MOST_NEAR).map(|(_, key)| *key);
+        let Some(key) = here.filter(|key| self.is_inside(*key)).find(is_here) else { return };
+        if let Some(failures) = self.paint(key) {
+            self.begin_proof(failures);
         }
     }
 
@@ -311,15 +357,17 @@ impl Player {
         if self.aim.is_some() || self.config.ahead == 0 {
             return;
         }
-        if !self.playback.is_playing() {
-            self.fetch_toward(shown.time_ms, 1, false);
-            self.fetch_toward(shown.time_ms, 1, true);
+        if self.playback.is_playing() {
+            let backward = self.playback.is_backward();
+            self.fetch_toward(shown.time_ms, self.config.ahead, backward, u64::MAX);
             return;
         }
-        self.fetch_toward(shown.time_ms, self.config.ahead, self.playback.is_backward());
+        // Whoever travelled here goes on that way, more likely than not.
+        self.fetch_toward(shown.time_ms, 1, !self.backward, u64::MAX);
+        self.fetch_toward(shown.time_ms, self.config.ahead, self.backward, AHEAD_BYTES);
     }
 
-    fn fetch_toward(&mut self, from_ms: u64, count: usize, backward: bool) {
+    fn fetch_toward(&mut self, from_ms: u64, count: usize, backward: bool, mut budget: u64) {
         let stride_ms = if self.playback.is_playing() {
             (self.playback.rate().abs() * FRAME_MS as f64) as u64
         } else {
@@ -340,6 +388,11 @@ impl Player {
             };
             match next {
                 Lookup::Found(key) if self.is_inside(key) && key.time_ms != time_ms => {
+                    let missing = self.missing_bytes(key);
+                    if missing > budget {
+                        return;
+                    }
+                    budget -= missing;
                     self.gather(key, Urgency::Soon);
                     time_ms = key.time_ms;
                 }
@@ -350,6 +403,16 @@ impl Player {
                 }
             }
         }
+    }
+
+    /// Bytes to be fetched for a moment whose manifest is here.
+    fn missing_bytes(&self, key: MomentKey) -> u64 {
+        let packs = self.sheets.peek(&key.segment).into_iter().flat_map(|s| s.needs(key.index));
+        let is_missing = |pack: &&PackRef| {
+            let key = PackKey::from(*pack);
+            !self.packs.contains(&key) && !self.decoding.contains(&key)
+        };
+        packs.filter(is_missing).map(|pack| u64::from(pack.len)).sum()
     }
 }
 

@@ -51,6 +51,13 @@ impl Timeline {
         }
     }
 
+    /// The indexes of the hour that a time is in, and of those before and after it, that are not read.
+    pub fn unread_indexes(&self, time_ms: u64) -> impl Iterator<Item = SegmentId> + '_ {
+        let hour_ms = hour_start(time_ms);
+        let near = [hour_ms, hour_ms.saturating_sub(HOUR_MS), hour_ms + HOUR_MS];
+        near.into_iter().map(index_of).filter(|id| self.is_unread(*id))
+    }
+
     /// How an hour that is to be listed is listed.
     pub fn listing(&self, hour: String) -> Job {
         let is_indexed = parse_hour(&hour).is_some_and(|hour_ms| self.has_index(hour_ms));
