@@ -8,3 +8,4 @@ pub mod minio;
 pub mod product;
 pub mod prove;
 pub mod static_site;
+pub mod synthetic_day;

@@ -1,0 +1,244 @@
+//! How fast the player is on a whole day: `measure-player FOLDER` imports the folder's PNG files,
+//! makes a day of 24 repetitions of them with indexes of its hours, and measures in Chromium, with the
+//! network held to 20 Mbit/s and 40 ms: the first exact picture, cold and warm seeks forward and
+//! backward, scrubbing, and memory. A folder of 360 screenshots makes 8,640.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, ensure};
+use deskreel_capture::location::{Role, StoreOptions};
+use deskreel_format::StreamName;
+use deskreel_tests::browser::Browser;
+use deskreel_tests::product::{Product, pictures};
+use deskreel_tests::synthetic_day::{Plan, write};
+use serde_json::{Value, json};
+
+const HOUR_MS: u64 = 3_600_000;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let usage = "usage: measure-player FOLDER [SECONDS OF SCRUBBING]";
+    let folder = std::env::args().nth(1).context(usage)?;
+    let seconds: u64 =
+        std::env::args().nth(2).map_or(Ok(60), |text| text.parse()).context(usage)?;
+    let files = pictures(folder.as_ref())?;
+    ensure!(
+        (1..=360).contains(&files.len()),
+        "{folder} holds {} PNG files, not 1 to 360",
+        files.len()
+    );
+    let product = Product::start()?;
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
+    // The day ends a little after this program has made it, as if it were being recorded.
+    let start_ms = now_ms + 300_000 - 24 * HOUR_MS;
+    println!(
+        "{}",
+        product.run_ok(&[
+            "import",
+            &folder,
+            "--stream",
+            "short",
+            "--start",
+            &start_ms.to_string()
+        ])?
+    );
+    let (short, day) = (StreamName::parse("short")?, StreamName::parse("day")?);
+    let options =
+        StoreOptions { store: Some(product.origin().to_owned()), ..StoreOptions::default() };
+    let source = options.open(&short, Role::View).await?;
+    let store = options.open(&day, Role::Upload).await?;
+    let plan = Plan { source: &short, target: &day, loops: 24, period_ms: HOUR_MS, start_ms };
+    let times = write(&*source, &*store, &plan).await?;
+    println!("a day of {} screenshots", times.len());
+    opening(&product).await?;
+    let forward = seeks(&product, start_ms, false).await?;
+    let backward = seeks(&product, start_ms, true).await?;
+    let (forward, backward) = (middle(&forward), middle(&backward));
+    println!("cold seeks, median: forward {forward:.0} ms, backward {backward:.0} ms");
+    scrubbing(&product, &times, seconds).await
+}
+
+/// A fresh browser, its network held to 20 Mbit/s and 40 ms.
+async fn browser() -> Result<Browser> {
+    let browser = Browser::open(1440, 900, false).await?;
+    browser.cdp("Network.enable", json!({})).await?;
+    let conditions = json!({
+        "offline": false, "latency": 40,
+        "downloadThroughput": 2_500_000, "uploadThroughput": 2_500_000,
+    });
+    browser.cdp("Network.emulateNetworkConditions", conditions).await?;
+    Ok(browser)
+}
+
+/// From the click on a link to the first exact picture, page and program included.
+async fn opening(product: &Product) -> Result<()> {
+    let watch = "const timer = setInterval(() => {
+        const p = document.querySelector('deskreel-player');
+        if (p && p.exact) { window.firstExact = performance.now(); clearInterval(timer); }
+        if (p && !window.allKnown && p.readyState >= 1 && p.moments.length > 5000)
+          window.allKnown = performance.now();
+    }, 2);";
+    let mut took = Vec::new();
+    for _ in 0..5 {
+        let browser = browser().await?;
+        let script = json!({ "source": watch });
+        browser.cdp("Page.addScriptToEvaluateOnNewDocument", script).await?;
+        browser.go(&product.player_url("day")).await?;
+        browser.ready().await?;
+        let seen = browser
+            .player(
+                "for (let i = 0; i < 400 && !(window.firstExact && window.allKnown); i++)
+                   await new Promise(r => setTimeout(r, 50));
+                 const all = performance.getEntriesByType('resource');
+                 const data = all.filter(e => !e.name.includes('/-/'));
+                 const sum = list => list.reduce((n, e) => n + (e.encodedBodySize || 0), 0);
+                 return [window.firstExact, data.length, sum(data), p.moments.length,
+                         window.allKnown ?? -1];",
+            )
+            .await?;
+        took.push(seen[0].as_f64().context("no exact picture")?);
+        println!(
+            "opening: exact after {:.0} ms, whole day known after {:.0} ms ({} moments); by now {} \
+             requests to the store, {} bytes",
+            seen[0].as_f64().unwrap_or(-1.0),
+            seen[4].as_f64().unwrap_or(-1.0),
+            seen[3],
+            seen[1],
+            seen[2]
+        );
+        browser.close().await?;
+    }
+    took.sort_by(f64::total_cmp);
+    println!(
+        "first exact picture: median {:.0} ms, worst {:.0} ms",
+        middle(&took),
+        took[took.len() - 1]
+    );
+    Ok(())
+}
+
+/// Seeks to every hour of the day once, each as cold as can be: nothing of it was ever fetched. Then
+/// again to the same moments, warm.
+async fn seeks(product: &Product, start_ms: u64, backward: bool) -> Result<Vec<f64>> {
+    let (mut cold, mut warm, mut longest) = (Vec::new(), Vec::new(), 0.0_f64);
+    for minute in [7, 23, 48] {
+        let mut times: Vec<u64> =
+            (0..23).map(|hour| start_ms + hour * HOUR_MS + (minute * 60 + hour) * 1000).collect();
+        if backward {
+            times.reverse();
+        }
+        let browser = browser().await?;
+        browser.go(&product.player_url("day")).await?;
+        browser.ready().await?;
+        let body = format!(
+            "let longest = 0;
+             new PerformanceObserver(list => list.getEntries().forEach(
+               entry => longest = Math.max(longest, entry.duration))).observe({{ type: 'longtask' }});
+             await new Promise(r => setTimeout(r, 2500));
+             const times = {times:?};
+             const seek = async time => {{
+               const begun = performance.now();
+               p.currentTime = time / 1000;
+               while (p.seeking || !p.exact) {{
+                 if (performance.now() - begun > 20000) throw new Error('not shown: ' + time);
+                 await new Promise(r => {{
+                   const c = new MessageChannel(); c.port1.onmessage = r; c.port2.postMessage(0); }});
+               }}
+               return performance.now() - begun;
+             }};
+             const cold = [], warm = [];
+             for (const time of times) {{
+               cold.push(await seek(time));
+               await new Promise(r => setTimeout(r, 300));
+             }}
+             for (const time of times.slice(-8)) warm.push(await seek(time));
+             return {{ cold, warm, longest }};"
+        );
+        let seen = browser.player(&body).await?;
+        cold.extend(numbers(&seen["cold"]));
+        warm.extend(numbers(&seen["warm"]));
+        longest = longest.max(seen["longest"].as_f64().unwrap_or(0.0));
+        browser.close().await?;
+    }
+    let way = if backward { "backward" } else { "forward" };
+    for (name, list) in [("cold", &mut cold), ("warm", &mut warm)] {
+        list.sort_by(f64::total_cmp);
+        println!(
+            "{name} seeks {way}: {} of them, p50 {:.0} ms, p95 {:.0} ms, max {:.0} ms",
+            list.len(),
+            middle(list),
+            list[list.len() * 95 / 100],
+            list[list.len() - 1]
+        );
+    }
+    println!("longest task on the page's thread meanwhile: {longest:.0} ms");
+    Ok(cold)
+}
+
+/// Moments a second while scrubbing over what is cached, and memory after random scrubbing.
+async fn scrubbing(product: &Product, times: &[u64], seconds: u64) -> Result<()> {
+    let browser = browser().await?;
+    browser.go(&product.player_url("day")).await?;
+    browser.ready().await?;
+    let some: Vec<u64> = times[4_000.min(times.len() / 2)..].iter().take(60).copied().collect();
+    let (first, last) = (times[0], times[times.len() - 1]);
+    let body = format!(
+        "const some = {some:?};
+         const settle = async time => {{
+           p.currentTime = time / 1000;
+           for (let i = 0; i < 2000 && (p.seeking || !p.exact); i++)
+             await new Promise(r => setTimeout(r, 10));
+         }};
+         for (const time of some) await settle(time);
+         let shown = 0, frames = 0, late = 0, before = 0;
+         const begun = performance.now();
+         while (performance.now() - begun < 4000) {{
+           const now = await new Promise(requestAnimationFrame);
+           if (before && now - before > 34) late++;
+           before = now;
+           const time = some[frames % 60];
+           p.currentTime = time / 1000;
+           frames++;
+           if (p.shownTime === time) shown++;
+         }}
+         const rate = frames / (performance.now() - begun) * 1000;
+         return {{ rate, shown, frames, late }};"
+    );
+    let seen = browser.player(&body).await?;
+    println!(
+        "scrubbing over cached moments: {:.0} a second, {} of {} shown within their frame, {} frames \
+         later than 34 ms",
+        seen["rate"].as_f64().unwrap_or(-1.0),
+        seen["shown"],
+        seen["frames"],
+        seen["late"]
+    );
+    let mut worst: f64 = 0.0;
+    for _ in 0..seconds.div_ceil(20) {
+        let body = format!(
+            "let most = 0, last = null;
+             const end = performance.now() + 20000;
+             while (performance.now() < end) {{
+               p.currentTime = ({first} + Math.random() * ({last} - {first})) / 1000;
+               await new Promise(r => setTimeout(r, 60 + Math.random() * 400));
+               last = p.memory;
+               most = Math.max(most, Object.values(last).reduce((a, b) => a + b));
+             }}
+             return {{ most, last }};"
+        );
+        let seen = browser.player(&body).await?;
+        worst = worst.max(seen["most"].as_f64().unwrap_or(0.0));
+        println!("memory after random scrubbing: {}", seen["last"]);
+    }
+    println!("most memory in {seconds} s of random scrubbing: {:.0} MB", worst / 1e6);
+    browser.close().await
+}
+
+fn numbers(list: &Value) -> Vec<f64> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_f64).collect()
+}
+
+/// The median of an ascending list.
+fn middle(list: &[f64]) -> f64 {
+    list.get(list.len() / 2).copied().unwrap_or(f64::NAN)
+}
