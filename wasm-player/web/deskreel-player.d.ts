@@ -73,6 +73,20 @@ export class DeskreelPlayer extends HTMLElement {
   /** Asks for access again, after `status` `expired`, `locked` or `denied`. */
   renew(token?: string): void;
 
+  /**
+   * Every moment of the window at which something changed in a rectangle (pixels of a surface,
+   * widened to whole tiles): milliseconds since 1970, ascending. Manifests that are not here yet are
+   * read first (`regionprogress`); then it takes milliseconds, unless tiles that were stored twice have
+   * to be fetched and compared. One question at a time: another one ends this one with `AbortError`, and
+   * so does a tile that cannot be had.
+   */
+  regionHistory(rect: Rectangle, surface?: number): Promise<Float64Array>;
+  /**
+   * All stretches of time in which the rectangle showed exactly what it shows now, this one included;
+   * ends in seconds since 1970, like those of `buffered`.
+   */
+  seenWhen(rect: Rectangle, surface?: number): Promise<DeskreelPlayer["buffered"]>;
+
   /** The surfaces shown with their exact pixels. */
   capture(): Surface[];
   /** The exact pixels of one surface. */
@@ -82,6 +96,13 @@ export class DeskreelPlayer extends HTMLElement {
 }
 
 export type GapKind = "paused" | "locked" | "excluded" | "offline" | "not running" | "unknown";
+
+export interface Rectangle {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
 
 export interface Surface {
   name: string;
@@ -112,6 +133,8 @@ export interface DeskreelEvents {
    * event comes with `proving`, and once more when it is known whether it is `exact`.
    */
   shown: CustomEvent<{ shownTime: number; exact: boolean; proving: boolean }>;
+  /** Manifests are read for `regionHistory` or `seenWhen`. */
+  regionprogress: CustomEvent<{ id: number; read: number; of: number }>;
   /** How things stand changed. */
   status: CustomEvent<{ status: DeskreelPlayer["status"]; reason: string }>;
   error: CustomEvent<DeskreelError>;

@@ -73,6 +73,8 @@ export class DeskreelPlayer extends HTMLElement {
   #rate = 1;
   #skipIdle = false;
   #events = [];
+  #questions = 0;
+  #answers = new Map();
   #tasks = new MessageChannel();
   #resizes = new ResizeObserver(() => this.#layOut());
   #online = () => this.#handle?.online();
@@ -280,6 +282,32 @@ export class DeskreelPlayer extends HTMLElement {
     this.#handle?.renew(this.#token);
   }
 
+  /** Asks the core about a rectangle; its answer comes as `regionfound`. */
+  #ask({ x, y, width, height }, surface, seen) {
+    if (![x, y, width, height, surface].every((n) => Number.isFinite(n) && n >= 0)) {
+      return Promise.reject(new TypeError("a rectangle is x, y, width and height in pixels"));
+    }
+    if (!this.#handle) {
+      return Promise.reject(new DOMException("nothing is loaded", "InvalidStateError"));
+    }
+    const id = ++this.#questions;
+    const edges = [x, y, x + width, y + height];
+    const [left, top] = edges.slice(0, 2).map(Math.floor);
+    const [right, bottom] = edges.slice(2).map(Math.ceil);
+    return new Promise((resolve, reject) => {
+      this.#answers.set(id, { resolve, reject });
+      this.#handle.region(id, surface, left, top, right - left, bottom - top, seen);
+    });
+  }
+
+  regionHistory(rect, surface = 0) {
+    return this.#ask(rect, surface, false);
+  }
+
+  async seenWhen(rect, surface = 0) {
+    return new Ranges(await this.#ask(rect, surface, true));
+  }
+
   capture() {
     return this.#handle?.capture() ?? [];
   }
@@ -328,10 +356,25 @@ export class DeskreelPlayer extends HTMLElement {
     this.#handle?.free();
     this.#handle = null;
     this.#error = null;
+    for (const { reject } of this.#answers.values()) {
+      reject(new DOMException("the player was closed", "AbortError"));
+    }
+    this.#answers.clear();
     this.#canvas.className = "blank";
   }
 
   #hear(name, detail) {
+    if (name === "regionfound") {
+      const answer = this.#answers.get(detail.id);
+      this.#answers.delete(detail.id);
+      if (detail.sure) {
+        answer?.resolve(detail.times);
+      } else {
+        const words = "another question was asked, or a tile could not be compared";
+        answer?.reject(new DOMException(words, "AbortError"));
+      }
+      return;
+    }
     if (name === "error") {
       this.#error = detail;
     } else if (name === "shown") {

@@ -55,6 +55,17 @@ pub enum Input {
         /// The body.
         body: Vec<u8>,
     },
+    /// Find out when a rectangle of a surface changed, or when it showed what it shows now.
+    Region {
+        /// For the answer, [`Event::RegionFound`].
+        id: u32,
+        /// Index of the surface.
+        surface: usize,
+        /// In the surface's pixels; widened to whole cells.
+        rect: Rect,
+        /// When it showed what it shows now, rather than when it changed.
+        seen: bool,
+    },
     /// The network is back: what waits for a retry is tried at once.
     Online,
     /// How many decoders there are beside the page's thread.
@@ -175,6 +186,24 @@ pub enum Event {
     Ended,
     /// How things stand changed.
     Status(Status),
+    /// Manifests are read to answer [`Input::Region`].
+    RegionProgress {
+        /// Which question.
+        id: u32,
+        /// Manifests read.
+        read: usize,
+        /// Of so many.
+        of: usize,
+    },
+    /// The answer to [`Input::Region`].
+    RegionFound {
+        /// Which question.
+        id: u32,
+        /// UTC milliseconds: moments of changes; or starts and ends of stretches, alternating.
+        times: Vec<u64>,
+        /// Every tile in question could be compared, and nothing was asked since.
+        sure: bool,
+    },
     /// Something is wrong.
     Error(PlayerError),
 }

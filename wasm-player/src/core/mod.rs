@@ -14,6 +14,7 @@ pub mod listing;
 pub mod plan;
 pub mod playback;
 pub mod player;
+pub mod regions;
 pub mod sheet;
 pub mod timeline;
 pub mod transfers;

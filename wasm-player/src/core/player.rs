@@ -6,6 +6,7 @@
 mod proof;
 mod replies;
 mod show;
+mod study;
 mod view;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -20,10 +21,12 @@ use super::decoding::Decoding;
 use super::discovery::Discovery;
 use super::io::{Event, Input, Output, PlayerError, Status};
 use super::playback::Playback;
+use super::regions::{Question, Region};
 use super::sheet::{MomentKey, PackKey, Sheet};
 use super::timeline::Timeline;
 use super::transfers::{Transfers, Urgency};
 use proof::Proof;
+use study::Study;
 
 /// What a player is made with.
 #[derive(Debug, Clone)]
@@ -104,6 +107,7 @@ pub struct Player {
     pinned: HashSet<PackKey>,
     compositor: Compositor,
     proof: Proof,
+    study: Option<Study>,
     /// A seek began, and the nearest moment that is here was not looked for yet.
     nearby: bool,
     /// The last seek or step went back in time.
@@ -164,6 +168,7 @@ impl Player {
             pinned: HashSet::new(),
             compositor: Compositor::default(),
             proof: Proof::Done,
+            study: None,
             nearby: false,
             backward: false,
             playback: Playback::new(config.start_ms.unwrap_or(0)),
@@ -235,6 +240,10 @@ impl Player {
                 self.access.online();
                 self.transfers.hurry();
             }
+            Input::Region { id, surface, rect, seen } => {
+                let question = if seen { self.seen_question() } else { Question::History };
+                self.begin_study(id, Region::new(question, surface, rect));
+            }
             Input::Decoders { ready, coming, bytes } => {
                 self.decoding.set_decoders(ready, coming);
                 self.packs.set_bound(self.config.pack_bytes.saturating_sub(bytes));
@@ -290,6 +299,7 @@ impl Player {
         self.discovery.want(now_ms, wall_ms, stream, timeline, &mut self.transfers);
         let play_wake_ms = self.pursue(now_ms);
         self.want_metadata();
+        self.study();
         self.fetch_ahead();
         self.decoding.flush(now_ms, &mut self.outputs);
         self.prove();

@@ -238,6 +238,12 @@ impl Timeline {
         Some(listed_ms.max(known_ms))
     }
 
+    /// All segments and indexes whose manifests can be read, oldest first.
+    pub fn readable(&self) -> Vec<SegmentId> {
+        let readable = self.segments.iter().filter(|(_, s)| **s != Segment::Unreadable);
+        readable.map(|(id, _)| *id).collect()
+    }
+
     /// The first segment that begins at or after a time.
     pub fn segment_from(&self, time_ms: u64) -> Option<SegmentId> {
         let first = SegmentId { first_ms: time_ms, writer: 0 };

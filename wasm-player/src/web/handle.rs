@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use deskreel_format::grid::Rect;
 use deskreel_format::{AbsenceKind, StreamName};
 use js_sys::{Array, Function, Object};
 use wasm_bindgen::prelude::*;
@@ -98,6 +99,23 @@ impl PlayerHandle {
     /// The network is back.
     pub fn online(&self) {
         self.shell.handle(Input::Online);
+    }
+
+    /// Finds out when a rectangle of a surface changed, or (`seen`) when it showed what it shows now.
+    /// The answer is the event `regionfound` of the same `id`. Another question ends this one.
+    #[allow(clippy::too_many_arguments, reason = "JavaScript passes a rectangle as four numbers")]
+    pub fn region(
+        &self,
+        id: u32,
+        surface: u32,
+        x: u32,
+        y: u32,
+        width: u32,
+        height: u32,
+        seen: bool,
+    ) {
+        let rect = Rect { x, y, width, height };
+        self.shell.handle(Input::Region { id, surface: surface as usize, rect, seen });
     }
 
     /// Ends all requests and timers.

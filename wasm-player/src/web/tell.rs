@@ -27,6 +27,21 @@ pub(super) fn event(event: &Event) -> (&'static str, JsValue) {
             ]);
             ("shown", detail)
         }
+        Event::RegionProgress { id, read, of } => {
+            let detail = object(&[
+                ("id", (*id).into()),
+                ("read", (*read as f64).into()),
+                ("of", (*of as f64).into()),
+            ]);
+            ("regionprogress", detail)
+        }
+        Event::RegionFound { id, times, sure } => {
+            let times: Vec<f64> = times.iter().map(|time_ms| *time_ms as f64).collect();
+            let times = js_sys::Float64Array::from(times.as_slice());
+            let detail =
+                object(&[("id", (*id).into()), ("times", times.into()), ("sure", (*sure).into())]);
+            ("regionfound", detail)
+        }
         Event::Status(now) => {
             let (name, reason) = status(now);
             ("status", object(&[("status", name.into()), ("reason", reason.into())]))

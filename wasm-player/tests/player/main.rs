@@ -9,6 +9,7 @@ mod failures;
 mod indexed;
 mod playing;
 mod recording;
+mod regions;
 mod scrubbing;
 mod seeking;
 mod streams;
