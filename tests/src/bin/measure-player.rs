@@ -11,7 +11,7 @@ use deskreel_format::StreamName;
 use deskreel_tests::browser::Browser;
 use deskreel_tests::product::{Product, pictures};
 use deskreel_tests::synthetic_day::{Plan, write};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const HOUR_MS: u64 = 3_600_000;
 
@@ -121,7 +121,7 @@ async fn opening(product: &Product) -> Result<()> {
 /// again to the same moments, warm.
 async fn seeks(product: &Product, start_ms: u64, backward: bool) -> Result<Vec<f64>> {
     let (mut cold, mut warm, mut longest) = (Vec::new(), Vec::new(), 0.0_f64);
-    for minute in [7, 23, 48] {
+    for minute in [7, 38] {
         let mut times: Vec<u64> =
             (0..23).map(|hour| start_ms + hour * HOUR_MS + (minute * 60 + hour) * 1000).collect();
         if backward {
@@ -130,34 +130,35 @@ async fn seeks(product: &Product, start_ms: u64, backward: bool) -> Result<Vec<f
         let browser = browser().await?;
         browser.go(&product.player_url("day")).await?;
         browser.ready().await?;
-        let body = format!(
-            "let longest = 0;
+        let prepare = "window.longest = 0;
              new PerformanceObserver(list => list.getEntries().forEach(
-               entry => longest = Math.max(longest, entry.duration))).observe({{ type: 'longtask' }});
-             await new Promise(r => setTimeout(r, 2500));
-             const times = {times:?};
-             const seek = async time => {{
+               entry => longest = Math.max(longest, entry.duration))).observe({ type: 'longtask' });
+             window.seekTo = async time => {
                const begun = performance.now();
                p.currentTime = time / 1000;
-               while (p.seeking || !p.exact) {{
-                 if (performance.now() - begun > 20000) throw new Error('not shown: ' + time);
-                 await new Promise(r => {{
-                   const c = new MessageChannel(); c.port1.onmessage = r; c.port2.postMessage(0); }});
-               }}
+               while (p.seeking || !p.exact) {
+                 if (performance.now() - begun > 40000) throw new Error('not shown: ' + time);
+                 await new Promise(r => {
+                   const c = new MessageChannel(); c.port1.onmessage = r; c.port2.postMessage(0); });
+               }
                return performance.now() - begun;
-             }};
-             const cold = [], warm = [];
-             for (const time of times) {{
-               cold.push(await seek(time));
-               await new Promise(r => setTimeout(r, 300));
-             }}
-             for (const time of times.slice(-8)) warm.push(await seek(time));
-             return {{ cold, warm, longest }};"
-        );
-        let seen = browser.player(&body).await?;
-        cold.extend(numbers(&seen["cold"]));
-        warm.extend(numbers(&seen["warm"]));
-        longest = longest.max(seen["longest"].as_f64().unwrap_or(0.0));
+             };
+             await new Promise(r => setTimeout(r, 2500));";
+        browser.player(prepare).await?;
+        // One by one: a script may take a minute.
+        for time in &times {
+            let body = format!(
+                "const took = await seekTo({time});
+                 await new Promise(r => setTimeout(r, 300));
+                 return took;"
+            );
+            cold.extend(browser.player(&body).await?.as_f64());
+        }
+        for time in &times[times.len() - 6..] {
+            warm.extend(browser.player(&format!("return seekTo({time});")).await?.as_f64());
+        }
+        let seen = browser.player("return longest;").await?;
+        longest = longest.max(seen.as_f64().unwrap_or(0.0));
         browser.close().await?;
     }
     let way = if backward { "backward" } else { "forward" };
@@ -182,14 +183,16 @@ async fn scrubbing(product: &Product, times: &[u64], seconds: u64) -> Result<()>
     browser.ready().await?;
     let some: Vec<u64> = times[4_000.min(times.len() / 2)..].iter().take(60).copied().collect();
     let (first, last) = (times[0], times[times.len() - 1]);
+    for time in &some {
+        let body = format!(
+            "p.currentTime = {time} / 1000;
+             for (let i = 0; i < 3000 && (p.seeking || !p.exact); i++)
+               await new Promise(r => setTimeout(r, 10));"
+        );
+        browser.player(&body).await?;
+    }
     let body = format!(
         "const some = {some:?};
-         const settle = async time => {{
-           p.currentTime = time / 1000;
-           for (let i = 0; i < 2000 && (p.seeking || !p.exact); i++)
-             await new Promise(r => setTimeout(r, 10));
-         }};
-         for (const time of some) await settle(time);
          let shown = 0, frames = 0, late = 0, before = 0;
          const begun = performance.now();
          while (performance.now() - begun < 4000) {{
@@ -213,6 +216,17 @@ async fn scrubbing(product: &Product, times: &[u64], seconds: u64) -> Result<()>
         seen["frames"],
         seen["late"]
     );
+    for round in ["first", "again", "again"] {
+        let body = "const begun = performance.now();
+            const times = await p.regionHistory({ x: 800, y: 300, width: 200, height: 100 });
+            return [performance.now() - begun, times.length];";
+        let seen = browser.player(body).await?;
+        println!(
+            "region history ({round}): {:.0} ms, {} changes",
+            seen[0].as_f64().unwrap_or(-1.0),
+            seen[1]
+        );
+    }
     let mut worst: f64 = 0.0;
     for _ in 0..seconds.div_ceil(20) {
         let body = format!(
@@ -232,10 +246,6 @@ async fn scrubbing(product: &Product, times: &[u64], seconds: u64) -> Result<()>
     }
     println!("most memory in {seconds} s of random scrubbing: {:.0} MB", worst / 1e6);
     browser.close().await
-}
-
-fn numbers(list: &Value) -> Vec<f64> {
-    list.as_array().into_iter().flatten().filter_map(Value::as_f64).collect()
 }
 
 /// The median of an ascending list.
