@@ -62,6 +62,7 @@ pub struct Finished {
 struct Running {
     key: PackKey,
     finished: Finished,
+    since_ms: u64,
 }
 
 /// Packs as stored, and the decodings under way.
@@ -79,6 +80,8 @@ pub struct Decoding {
     patience_ms: Option<u64>,
 }
 
+/// A decoder that says nothing for so long is thought to be stuck: its pack is given to another one.
+const STUCK_MS: u64 = 30_000;
 /// How long the first picture waits for decoders that are starting.
 const PATIENCE_MS: u64 = 1_500;
 
@@ -138,6 +141,7 @@ impl Decoding {
 
     /// Starts what may start, the most urgent first.
     pub fn flush(&mut self, now_ms: u64, outputs: &mut VecDeque<Output>) {
+        self.running.retain(|_, running| now_ms < running.since_ms + STUCK_MS);
         let is_running = |key: &PackKey| self.running.values().any(|running| running.key == *key);
         let mut waiting: Vec<(Urgency, PackKey)> = self
             .wanted
@@ -172,7 +176,8 @@ impl Decoding {
             self.next += 1;
             let id = DecodeId(self.next);
             let job = DecodeJob { place, tile, bytes: stored.bytes.clone() };
-            self.running.insert(id, Running { key, finished: Finished { place, tile, fresh } });
+            let finished = Finished { place, tile, fresh };
+            self.running.insert(id, Running { key, finished, since_ms: now_ms });
             outputs.push_back(Output::Decode { id, job, here });
         }
     }
@@ -192,9 +197,10 @@ impl Decoding {
         self.stored.remove(&place.into());
     }
 
-    /// When starting decoders have been waited for long enough.
+    /// When starting decoders have been waited for long enough, or one that is at work.
     pub fn wake_ms(&self) -> Option<u64> {
         let is_waiting = self.ready == 0 && self.coming && !self.wanted.is_empty();
-        self.patience_ms.filter(|_| is_waiting)
+        let stuck_ms = self.running.values().map(|running| running.since_ms + STUCK_MS).min();
+        self.patience_ms.filter(|_| is_waiting).into_iter().chain(stuck_ms).min()
     }
 }

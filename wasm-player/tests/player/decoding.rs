@@ -168,3 +168,19 @@ fn a_proof_is_of_the_picture_shown_and_of_no_other() {
     assert_eq!(driver.events.iter().filter(|event| **event == Event::Seeked).count(), 1);
     assert!(driver.errors().is_empty());
 }
+
+#[test]
+fn a_decoder_that_is_stuck_is_not_waited_for_for_ever() {
+    let (bucket, shots) = recorded((200, 120));
+    let mut driver = holding(bucket, 1, false);
+    let stuck: Vec<_> = driver.decodings.drain(..).collect();
+    driver.pass(31_000);
+    assert!(!driver.decodings.is_empty());
+    work_off(&mut driver);
+    driver.assert_shows(&shots[19]);
+    for (id, job, _) in stuck {
+        let tiles = job.decode(&Config::limits()).map_err(|error| error.to_string());
+        driver.input(Input::Decoded { id, tiles });
+        driver.assert_shows(&shots[19]);
+    }
+}
