@@ -29,15 +29,24 @@ pub struct PackTiles {
 /// by age never breaks a screenshot.
 #[derive(Debug)]
 pub struct KnownTiles {
+    room: usize,
     lease_ms: u64,
     packs: Vec<PackRef>,
     places: HashMap<TileHash, Place>,
 }
 
+/// Tiles that the index holds at most: a busy working day, in about 26 MB.
+const ROOM: usize = 900_000;
+
 impl KnownTiles {
     /// An empty index whose entries are good for `lease_ms`.
     pub fn new(lease_ms: u64) -> Self {
-        Self { lease_ms, packs: Vec::new(), places: HashMap::new() }
+        Self::with_room(lease_ms, ROOM)
+    }
+
+    /// The same with room for about `room` tiles; beyond that the oldest packs are forgotten.
+    pub fn with_room(lease_ms: u64, room: usize) -> Self {
+        Self { room, lease_ms, packs: Vec::new(), places: HashMap::new() }
     }
 
     /// Number of tiles.
@@ -73,7 +82,27 @@ impl KnownTiles {
         for (slot, hash) in tiles.hashes.iter().enumerate() {
             self.places.insert(*hash, Place { pack, slot: slot as u32 });
         }
+        if self.places.len() > self.room {
+            self.forget_oldest();
+        }
         pack
+    }
+
+    /// Makes room for an eighth more, so that it is not done for every pack. What is forgotten is
+    /// stored again when it is next seen.
+    fn forget_oldest(&mut self) {
+        let mut counts = vec![0_usize; self.packs.len()];
+        self.places.values().for_each(|place| counts[place.pack as usize] += 1);
+        let mut left = self.places.len();
+        let goal = self.room - self.room / 8;
+        let oldest = counts.iter().position(|count| {
+            left -= count;
+            left <= goal
+        });
+        let cut = oldest.unwrap_or(counts.len()) as u32;
+        // The newest pack is in use, however large it is.
+        let cut = cut.min(self.packs.len() as u32 - 2_u32.min(self.packs.len() as u32));
+        self.places.retain(|_, place| place.pack > cut);
     }
 
     /// Corrects where a pack lies, once the object around it is complete.
@@ -122,6 +151,21 @@ mod tests {
         assert_eq!(known.find(&hash, 1_100), Some(Place { pack: 1, slot: 0 }));
         known.expire(1_150);
         assert_eq!(known.len(), 1);
+    }
+
+    #[test]
+    fn the_oldest_packs_make_room_and_the_newest_never_goes() {
+        let mut known = KnownTiles::with_room(1_000, 8);
+        for (index, hashes) in [[1, 2, 3], [4, 5, 6], [7, 8, 9]].iter().enumerate() {
+            known.learn(&pack(index as u64, hashes));
+            assert!(known.len() <= 8);
+        }
+        assert!(known.find(&TileHash([2; 16]), 5).is_none());
+        assert!((4..=9).all(|hash| known.find(&TileHash([hash; 16]), 5).is_some()));
+        let large: Vec<u8> = (100..120).collect();
+        known.learn(&pack(9, &large));
+        assert!(large.iter().all(|hash| known.find(&TileHash([*hash; 16]), 10).is_some()));
+        assert_eq!(known.len(), 20);
     }
 
     #[test]

@@ -9,6 +9,8 @@ mod clock;
 mod control;
 mod encoder;
 mod presence;
+#[cfg(target_os = "linux")]
+mod session;
 mod thread;
 
 use std::future::Future;
@@ -91,6 +93,11 @@ pub async fn run(
         presence: PresenceFile::of(&setup.state_folder),
         state: state.clone(),
     })?;
+    let (tell, mut session) = tokio::sync::mpsc::channel(16);
+    #[cfg(target_os = "linux")]
+    let watching = tokio::spawn(session::watch(tell));
+    #[cfg(not(target_os = "linux"))]
+    drop(tell);
     let mut stop = std::pin::pin!(stop);
     let mut work = Loop {
         sampler,
@@ -118,10 +125,13 @@ pub async fn run(
                 Some(Command::Resume) => work.handle(Input::Resume),
                 None => listening = false,
             },
+            Some(input) = session.recv() => work.handle(input),
             () = work.doing.done() => work.collect(),
             () = tokio::time::sleep(wait) => {}
         }
     }
+    #[cfg(target_os = "linux")]
+    watching.abort();
     let Loop { encoder, state, sampler, .. } = work;
     let absence = sampler.absence().filter(|(kind, _)| *kind != AbsenceKind::NotRunning);
     let now_ms = clock::now().wall_ms;

@@ -65,10 +65,18 @@ pub(crate) const XVFB: Need = Need {
     what: "Xvfb",
 };
 
+/// The bus on which locking and sleeping are told.
+pub(crate) const DBUS: Need = Need {
+    found_by: FoundBy::Program { name: "dbus-daemon", others: &[], variable: None },
+    package: "dbus-daemon",
+    what: "the D-Bus daemon",
+};
+
 /// Everything, in groups that are installed together: a package that a distribution
 /// lacks must not keep the other group from being installed.
 pub(crate) const GROUPS: &[&[Need]] = &[
     &[CHROMIUM, CHROMEDRIVER],
+    &[DBUS],
     &[
         XVFB,
         program("openbox", "openbox"),
@@ -147,7 +155,7 @@ mod tests {
     fn the_programs_of_the_test_desktop_are_those_it_asks_for() {
         let needs = GROUPS.iter().copied().flatten();
         let programs: Vec<&str> = needs
-            .filter(|need| !matches!(need.package, "chromium" | "chromium-driver"))
+            .filter(|need| !matches!(need.package, "chromium" | "chromium-driver" | "dbus-daemon"))
             .filter_map(|need| match need.found_by {
                 FoundBy::Program { name, .. } => Some([name, need.package]),
                 FoundBy::Package => None,
