@@ -71,6 +71,15 @@ impl Sheet {
         packs.iter().filter_map(|pack| self.manifest.packs.get(*pack as usize))
     }
 
+    /// The times of the moments all of whose packs are here.
+    pub fn ready(&self, is_here: impl Fn(PackKey) -> bool) -> impl Iterator<Item = u64> + '_ {
+        let here: Vec<bool> = self.manifest.packs.iter().map(|p| is_here(p.into())).collect();
+        let moments = self.manifest.moments.iter().zip(&self.needs);
+        moments
+            .filter(move |(_, needs)| needs.iter().all(|pack| here[*pack as usize]))
+            .map(|(moment, _)| moment.time_ms)
+    }
+
     /// The key of moment `index`.
     pub fn moment_key(&self, index: usize) -> Option<MomentKey> {
         let time_ms = self.manifest.moments.get(index)?.time_ms;

@@ -7,6 +7,7 @@
 mod hours;
 mod lookup;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use deskreel_format::manifest::INDEX_WRITER;
@@ -90,6 +91,8 @@ pub struct Timeline {
     /// The longest stretch that a manifest was seen to cover: what is guessed of unread ones.
     span_ms: u64,
     version: u64,
+    /// All marks, and of which version they are.
+    marks: RefCell<(u64, Vec<Mark>)>,
 }
 
 impl Default for Timeline {
@@ -105,6 +108,7 @@ impl Default for Timeline {
             interval_ms: 10_000,
             span_ms: 0,
             version: 0,
+            marks: RefCell::default(),
         }
     }
 }
@@ -265,10 +269,21 @@ impl Timeline {
     /// Every moment known from `start_ms` on, ascending: exactly those of manifests read and of
     /// summaries, and the first of every segment that was only listed.
     pub fn marks(&self, start_ms: u64) -> Vec<Mark> {
-        let mut marks: BTreeMap<u64, Mark> = BTreeMap::new();
-        for (&time_ms, &(changed, idle)) in &self.summaries {
-            marks.insert(time_ms, Mark { time_ms, changed, bytes: None, idle });
+        let mut known = self.marks.borrow_mut();
+        if known.0 != self.version {
+            *known = (self.version, self.all_marks());
         }
+        let from = known.1.partition_point(|mark| mark.time_ms < start_ms);
+        known.1[from..].to_vec()
+    }
+
+    /// Both lists ascend: thousands of moments are merged in a moment.
+    fn all_marks(&self) -> Vec<Mark> {
+        let summaries = self.summaries.iter();
+        let mut marks: Vec<Mark> = summaries
+            .map(|(&time_ms, &(changed, idle))| Mark { time_ms, changed, bytes: None, idle })
+            .collect();
+        let mut others = Vec::new();
         for (id, segment) in &self.segments {
             let count = match segment {
                 Segment::Listed => 1,
@@ -277,12 +292,22 @@ impl Timeline {
             };
             let time_ms = id.first_ms;
             let bytes = self.size(*id).zip(std::num::NonZero::new(count)).map(|(b, n)| b / n);
-            if bytes.is_some() {
-                let listed = Mark { time_ms, changed: None, bytes, idle: false };
-                marks.entry(time_ms).or_insert(listed).bytes = bytes;
+            if bytes.is_none() {
+                continue;
+            }
+            match marks.binary_search_by_key(&time_ms, |mark| mark.time_ms) {
+                Ok(index) => marks[index].bytes = bytes,
+                Err(_) => others.push(Mark { time_ms, changed: None, bytes, idle: false }),
             }
         }
-        marks.split_off(&start_ms).into_values().collect()
+        if !others.is_empty() {
+            // Of two segments of one time the last one counts.
+            others.reverse();
+            marks.extend(others);
+            marks.sort_by_key(|mark| mark.time_ms);
+            marks.dedup_by_key(|mark| mark.time_ms);
+        }
+        marks
     }
 
     /// Segments whose manifests were not read and that probably hold several moments, because the
@@ -307,6 +332,9 @@ impl Timeline {
         let mut gaps = Vec::new();
         let pairs = marks.iter().zip(marks.iter().skip(1));
         for (before, after) in pairs {
+            if after.time_ms - before.time_ms <= self.longest_step_ms() {
+                continue;
+            }
             let reaches_ms = before.time_ms + self.guessed_span_ms(before.time_ms);
             if after.time_ms.saturating_sub(reaches_ms) > self.longest_step_ms() {
                 let (from_ms, to_ms) = (reaches_ms + self.interval_ms, after.time_ms);
@@ -350,6 +378,7 @@ mod tests {
             if let Some(times) = times {
                 let times = times.iter().map(|s| T + s * 1000).collect();
                 timeline.segments.insert(id(*first, *writer), Segment::Read(times));
+                timeline.version += 1;
             }
         }
         timeline
@@ -363,6 +392,7 @@ mod tests {
         }
         timeline.absences.insert((T + 60_000, T + 80_000), AbsenceKind::Locked);
         timeline.absences.insert((T, T + 1_000), AbsenceKind::Paused);
+        timeline.version += 1;
         let gaps = timeline.gaps(&timeline.marks(0));
         let (from_ms, to_ms) = (T + 65_000, T + 81_000);
         assert_eq!(gaps, [Gap { from_ms, to_ms, kind: Some(AbsenceKind::Locked) }]);

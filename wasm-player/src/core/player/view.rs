@@ -1,11 +1,9 @@
 //! What can be asked of a player without changing it.
 
-use deskreel_format::PackRef;
-
 use super::{Aim, Player, Proof};
 use crate::core::access::Grant;
 use crate::core::compositor::Surface;
-use crate::core::sheet::{MomentKey, PackKey};
+use crate::core::sheet::MomentKey;
 use crate::core::timeline::{Gap, Mark};
 
 impl Player {
@@ -108,15 +106,8 @@ impl Player {
         let interval_ms = self.interval_ms();
         let mut ready: Vec<u64> = Vec::new();
         for sheet in self.sheets.keys().filter_map(|id| self.sheets.peek(id)) {
-            for (index, moment) in sheet.manifest.moments.iter().enumerate() {
-                let is_here = |pack: &PackRef| {
-                    let key = PackKey::from(pack);
-                    self.packs.contains(&key) || self.decoding.contains(&key)
-                };
-                if sheet.needs(index).all(is_here) {
-                    ready.push(moment.time_ms);
-                }
-            }
+            let is_here = |key| self.packs.contains(&key) || self.decoding.contains(&key);
+            ready.extend(sheet.ready(is_here));
         }
         ready.sort_unstable();
         let mut spans: Vec<(u64, u64)> = Vec::new();
