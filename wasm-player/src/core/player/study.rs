@@ -17,7 +17,7 @@ pub(super) struct Study {
 }
 
 /// Pairs compared at once: their packs must fit the cache.
-const PAIRS: usize = 16;
+const PAIRS: usize = 100;
 
 impl Player {
     /// Begins to study a region; one at a time.
