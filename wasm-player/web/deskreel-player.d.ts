@@ -76,9 +76,9 @@ export class DeskreelPlayer extends HTMLElement {
   /**
    * Every moment of the window at which something changed in a rectangle (pixels of a surface,
    * widened to whole tiles): milliseconds since 1970, ascending. Manifests that are not here yet are
-   * read first (`regionprogress`); then it takes milliseconds, unless tiles that were stored twice have
-   * to be fetched and compared. One question at a time: another one ends this one with `AbortError`, and
-   * so does a tile that cannot be had.
+   * read first (`regionprogress`). They settle some changes; for the others the tiles before and after
+   * are fetched and compared, which may take a minute for a busy rectangle of a day. One question at a
+   * time: another one ends this one with `AbortError`, and so does a tile that cannot be had.
    */
   regionHistory(rect: Rectangle, surface?: number): Promise<Float64Array>;
   /**
