@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
+use crate::token::{Revocations, Trust};
 
 /// Shorter tokens could be guessed.
 const MIN_TOKEN_CHARS: usize = 16;
@@ -24,6 +25,9 @@ pub struct ServeConfig {
     pub player: Option<PathBuf>,
     /// The token `/-/api/*` asks for; needed to listen on other than loopback.
     pub auth_token: Option<AuthToken>,
+    /// Whose tokens of people and devices `/-/api/*` takes besides; also enough to listen on other
+    /// than loopback.
+    pub tokens: Option<(Trust, Revocations)>,
     /// The age in days at which the objects of the bucket made at start are deleted; `None` keeps
     /// them. Counts only when the bucket is made; after that its lifecycle rules do.
     pub keep_days: Option<u32>,
@@ -42,6 +46,7 @@ impl ServeConfig {
             bucket: "deskreel".to_owned(),
             player: None,
             auth_token: None,
+            tokens: None,
             keep_days: Some(2),
             lifecycle_every: Duration::from_secs(600),
             clock: Arc::new(SystemClock),
@@ -53,7 +58,7 @@ impl ServeConfig {
     /// # Errors
     /// Any [`ConfigError`] but those of the token file.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if !self.listen.ip().is_loopback() && self.auth_token.is_none() {
+        if !self.listen.ip().is_loopback() && self.auth_token.is_none() && self.tokens.is_none() {
             return Err(ConfigError::OpenToAll { listen: self.listen });
         }
         if !s3s::path::check_bucket_name(&self.bucket) {
@@ -111,7 +116,7 @@ pub enum ConfigError {
     /// Anyone who reaches the address could get keys.
     #[error(
         "{listen} is reachable from other machines, where anyone could ask for keys; \
-         give --auth-token-file FILE, or listen on 127.0.0.1"
+         give --auth-token-file FILE or --token-keys FILE, or listen on 127.0.0.1"
     )]
     OpenToAll {
         /// The address.

@@ -1,5 +1,5 @@
-//! Deskreel's thin local server: an S3 store on the local disk, grants of temporary keys, and the
-//! player's files, behind one address.
+//! Deskreel's thin server: grants of temporary keys, sweep and audit, the player's files, and, for
+//! those who have no store, an S3 store on the local disk, behind one address.
 //!
 //! ```text
 //! /BUCKET/KEY          S3, signed requests only
@@ -9,7 +9,8 @@
 //! /-/api/grant         temporary keys for one stream
 //! ```
 //!
-//! [`start`] runs it in-process; the binary `deskreel-server` is a thin shell around it.
+//! [`start`] runs it in-process with the embedded store, [`gateway`] in front of MinIO or AWS; the
+//! binary `deskreel-server` and the Lambda functions are thin shells around them.
 //!
 //! Layers, each knowing only those before it: pure decisions ([`access`], [`cors`], [`lifecycle`]
 //! plans), the disk ([`backend`], which knows no protocol), S3 over the disk, HTTP beside S3.
@@ -19,10 +20,17 @@ pub mod backend;
 pub mod clock;
 pub mod config;
 pub mod cors;
+pub mod embedded;
+pub mod gateway;
+pub mod grant;
 mod http;
 pub mod lifecycle;
+pub mod publish;
 mod run;
 mod s3;
+pub mod token;
+pub mod work;
 
 pub use config::{AuthToken, ConfigError, ServeConfig};
+pub use http::{Api, Door, api_router};
 pub use run::{Running, StartError, start};

@@ -1,6 +1,7 @@
 //! The `deskreel-server` program: command line in, [`deskreel_server::start`], until a signal.
 
 mod cli;
+mod commands;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -18,6 +19,11 @@ const USAGE: u8 = 2;
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(args) => serve(args),
+        Command::Gateway(args) => gateway(args),
+        Command::PublishPlayer(args) => publish_player(args),
+        Command::Sweep(args) => work(args, false),
+        Command::Audit(args) => work(args, true),
+        Command::Token { command } => commands::token(command),
         Command::Credentials(args) => credentials(&args),
         Command::Completions { shell } => {
             clap_complete::generate(
@@ -40,8 +46,7 @@ fn main() -> ExitCode {
     }
 }
 
-#[tokio::main]
-async fn serve(args: cli::Serve) -> anyhow::Result<()> {
+fn log() {
     // The protocol crate reports every 404 as an error of its own.
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,s3s=off".into());
     tracing_subscriber::fmt()
@@ -49,13 +54,42 @@ async fn serve(args: cli::Serve) -> anyhow::Result<()> {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
+}
 
+#[tokio::main]
+async fn gateway(args: cli::Gateway) -> anyhow::Result<()> {
+    log();
+    let signal = stop_signal()?;
+    let gateway = commands::gateway(args).await?;
+    writeln!(io::stdout(), "player: {}", gateway.player_url()).context("cannot write to stdout")?;
+    signal.await;
+    gateway.shutdown().await;
+    Ok(())
+}
+
+#[tokio::main]
+async fn publish_player(args: cli::PublishPlayer) -> anyhow::Result<()> {
+    commands::publish_player(args).await
+}
+
+#[tokio::main]
+async fn work(args: cli::Work, audit: bool) -> anyhow::Result<()> {
+    if commands::work(args, audit).await? {
+        return Ok(());
+    }
+    anyhow::bail!("something is wrong; the report says what")
+}
+
+#[tokio::main]
+async fn serve(args: cli::Serve) -> anyhow::Result<()> {
+    log();
     let auth_token = args.auth_token_file.as_deref().map(AuthToken::from_file).transpose()?;
     let config = ServeConfig {
         listen: args.listen,
         bucket: args.bucket,
         player: args.player,
         auth_token,
+        tokens: commands::trust(&args.trust)?,
         keep_days: (args.keep_days > 0).then_some(args.keep_days),
         ..ServeConfig::new(args.data)
     };

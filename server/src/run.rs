@@ -13,6 +13,8 @@ use tokio::task::JoinHandle;
 use crate::access::{CredentialsError, Guard, RootCredentials};
 use crate::backend::{BucketSettings, Disk, StoreError};
 use crate::config::{ConfigError, ServeConfig};
+use crate::embedded::Embedded;
+use crate::token::Verifier;
 use crate::{cors, http, lifecycle, s3};
 
 /// How long requests under way may take to finish once the server is told to stop.
@@ -110,15 +112,22 @@ pub async fn start(config: ServeConfig) -> Result<Running, StartError> {
     });
 
     let guard = Guard::new(credentials.clone(), config.bucket.clone(), config.clock.clone());
-    let router = http::router(http::App {
-        s3: s3::service(disk.clone(), config.clock.clone(), guard),
-        disk: disk.clone(),
-        root: credentials.clone(),
-        bucket: config.bucket.clone(),
+    let api = Arc::new(http::Api {
+        bucket: Arc::new(Embedded::new(disk.clone(), credentials.clone(), config.bucket.clone())),
+        door: http::Door {
+            operator: config.auth_token,
+            tokens: config.tokens.map(|(trust, revoked)| Verifier::new(trust, revoked)),
+        },
         clock: config.clock.clone(),
-        players: http::player_candidates(config.player),
-        auth_token: config.auth_token,
     });
+    let router = http::router(
+        api,
+        http::App {
+            s3: s3::service(disk.clone(), config.clock.clone(), guard),
+            disk: disk.clone(),
+            players: http::player_candidates(config.player),
+        },
+    );
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(serve(
         listener,
@@ -138,7 +147,7 @@ pub async fn start(config: ServeConfig) -> Result<Running, StartError> {
 }
 
 /// Serves until told to stop, with `background` beside it.
-async fn serve<L>(
+pub(crate) async fn serve<L>(
     listener: L,
     router: axum::Router,
     stopped: oneshot::Receiver<()>,

@@ -6,7 +6,7 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use crate::repo::Repo;
-use crate::{process, wasm};
+use crate::{lambda, process, wasm};
 
 /// Arguments of `dist`.
 #[derive(clap::Args)]
@@ -14,9 +14,20 @@ use crate::{process, wasm};
 Writes dist/player (see `cargo xtask wasm --help`) and the programs dist/deskreel and
 dist/deskreel-server.
 
-Example:
-  cargo xtask dist")]
-pub(crate) struct Args {}
+Examples:
+  cargo xtask dist
+  cargo xtask dist lambda    dist/lambda/*.zip, for infra/template.yaml")]
+pub(crate) struct Args {
+    /// What to build instead of the programs and the player
+    what: Option<What>,
+}
+
+/// Other things than the programs.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(crate) enum What {
+    /// The Lambda functions
+    Lambda,
+}
 
 /// The programs, with the packages that hold them.
 const PROGRAMS: [(&str, &str); 2] =
@@ -26,7 +37,10 @@ const PROGRAMS: [(&str, &str); 2] =
 ///
 /// # Errors
 /// If a build fails.
-pub(crate) fn run(repo: &Repo, _args: &Args) -> Result<()> {
+pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
+    if let Some(What::Lambda) = args.what {
+        return lambda::dist(repo);
+    }
     wasm::run(repo, &wasm::Args::default())?;
     let mut cargo = repo.cargo(["build", "--release"]);
     for (package, program) in PROGRAMS {

@@ -3,6 +3,8 @@
 mod bench;
 mod demo;
 mod dist;
+mod infra;
+mod lambda;
 mod minio;
 mod process;
 mod repo;

@@ -17,7 +17,7 @@ use tally::Tally;
 
 use crate::repo::Repo;
 use crate::setup::needs;
-use crate::{minio, process, setup, tidy, wasm};
+use crate::{infra, minio, process, setup, tidy, wasm};
 
 /// Arguments of `test` and `ci`.
 #[derive(clap::Args)]
@@ -62,6 +62,7 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<ExitCode> {
             cargo(repo, ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
         });
         stages.run("tidy", || tidied(repo));
+        stages.run("infra", || infra::lint(repo).map(Outcome::unless_missing));
     }
     let player = stages.run("player", || player(repo));
     let mut minio = None;

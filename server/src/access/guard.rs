@@ -11,6 +11,7 @@ use s3s::{S3Request, S3Result, s3_error};
 
 use super::{BadKey, Grant, Role, RootCredentials, parse};
 use crate::clock::Clock;
+use crate::grant::policy::{own, readable};
 
 /// Mark on a PUT request whose sender may not replace anything.
 #[derive(Debug, Clone, Copy)]
@@ -67,20 +68,6 @@ fn admits_object(grant: &Grant, operation: &str, key: &str) -> bool {
 /// Whether a key limited to `grant` may list the keys that start with `prefix`.
 fn admits_listing(grant: &Grant, prefix: &str) -> bool {
     readable(grant).iter().any(|own| prefix.starts_with(own))
-}
-
-/// The prefixes that belong to the stream of `grant` alone.
-fn own(grant: &Grant) -> Vec<String> {
-    vec![format!("segments/{}/", grant.stream), format!("index/{}/", grant.stream)]
-}
-
-/// The prefixes a key limited to `grant` may read.
-fn readable(grant: &Grant) -> Vec<String> {
-    let mut prefixes = own(grant);
-    if grant.role == Role::View {
-        prefixes.push("commons/".to_owned());
-    }
-    prefixes
 }
 
 fn unsigned() -> s3s::S3Error {
@@ -146,7 +133,9 @@ mod tests {
     #[test]
     fn a_view_key_reads_its_stream_and_the_commons_and_no_more() {
         let view = grant(Role::View);
-        for key in ["segments/desk/x", "index/desk/2026-01-01/00", "commons/x"] {
+        for key in
+            ["segments/desk/x", "index/desk/2026-01-01/00", "storyboards/desk/x", "commons/x"]
+        {
             assert!(admits_object(&view, "GetObject", key), "{key}");
             assert!(!admits_object(&view, "PutObject", key), "{key}");
             assert!(!admits_object(&view, "DeleteObject", key), "{key}");
@@ -160,7 +149,7 @@ mod tests {
     #[test]
     fn an_upload_key_stores_and_reads_its_stream_and_no_more() {
         let upload = grant(Role::Upload);
-        for key in ["segments/desk/x", "index/desk/x"] {
+        for key in ["segments/desk/x", "index/desk/x", "storyboards/desk/x"] {
             assert!(admits_object(&upload, "PutObject", key), "{key}");
             assert!(admits_object(&upload, "GetObject", key), "{key}");
             assert!(!admits_object(&upload, "DeleteObject", key), "{key}");

@@ -2,96 +2,133 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::Next;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{any, get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{App, Failure, origin};
-use crate::access::{Grant, Role, StreamName, issue};
-use crate::backend::{Query, Token};
-use crate::s3::REGION;
+use super::{Failure, not_found, origin};
+use crate::access::{Role, StreamName};
+use crate::clock::Clock;
+use crate::config::AuthToken;
+use crate::grant::{Asked, Bucket, Caller, IssueError, Refused, decide};
+use crate::token::{BadToken, Verifier};
 
 const MAX_BODY_BYTES: usize = 16 * 1024;
-const DEFAULT_EXPIRY_S: i64 = 12 * 60 * 60;
-const MAX_EXPIRY_S: i64 = 7 * 24 * 60 * 60;
 
-/// Lets a request pass if its sender may use the API.
-pub(super) async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    match admission(&app, request.headers()) {
-        Ok(()) => {
-            let mut response = next.run(request).await;
-            let headers = response.headers_mut();
-            headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
-            headers.insert(
-                header::X_CONTENT_TYPE_OPTIONS,
-                header::HeaderValue::from_static("nosniff"),
-            );
-            response
-        }
-        Err(failure) => failure.into_response(),
-    }
+/// Who is let in.
+#[derive(Debug, Default)]
+pub struct Door {
+    /// The operator's own token, which may do everything.
+    pub operator: Option<AuthToken>,
+    /// Tokens of people and devices.
+    pub tokens: Option<Verifier>,
 }
 
-fn admission(app: &App, headers: &HeaderMap) -> Result<(), Failure> {
+/// What the API answers from.
+pub struct Api {
+    /// The bucket that grants are about.
+    pub bucket: Arc<dyn Bucket>,
+    /// Who is let in; with neither token, whoever comes by way of loopback.
+    pub door: Door,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The routes under `/-/api/`, and `/-/health`.
+pub fn api_router(api: Arc<Api>) -> Router {
+    let guarded = Router::new()
+        .route("/-/api/streams", get(streams))
+        .route("/-/api/grant", post(grant))
+        .route("/-/api/{*rest}", any(not_found))
+        .layer(middleware::from_fn_with_state(api.clone(), admit));
+    Router::new()
+        .merge(guarded)
+        .route("/-/health", get(health))
+        .method_not_allowed_fallback(super::wrong_method)
+        .with_state(api)
+}
+
+/// Lets a request pass if its sender may use the API.
+async fn admit(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
+    let mut response = match admission(&api, request.headers()).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(failure) => failure.into_response(),
+    };
+    for (name, value) in
+        [(header::CACHE_CONTROL, "no-store"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")]
+    {
+        response.headers_mut().insert(name, header::HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn admission(api: &Api, headers: &HeaderMap) -> Result<Caller, Failure> {
     if origin::is_cross_origin(headers) {
         let message = "web pages of other origins may not use this API";
         return Err(Failure::new(StatusCode::FORBIDDEN, message));
     }
-    let Some(token) = &app.auth_token else {
+    let Door { operator, tokens } = &api.door;
+    if operator.is_none() && tokens.is_none() {
         return if origin::is_for_loopback(headers) {
-            Ok(())
+            Ok(Caller::operator())
         } else {
-            let message = "without --auth-token-file this API answers only to localhost";
+            let message = "without --auth-token-file or --token-keys this API answers only to \
+                           localhost";
             Err(Failure::new(StatusCode::FORBIDDEN, message))
         };
-    };
+    }
     let presented = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, presented)| presented.trim());
-    if presented.is_some_and(|presented| token.admits(presented)) {
-        return Ok(());
+    let Some(presented) = presented else {
+        let message = "send a token as `Authorization: Bearer TOKEN`";
+        return Err(Failure::new(StatusCode::UNAUTHORIZED, message));
+    };
+    if operator.as_ref().is_some_and(|token| token.admits(presented)) {
+        return Ok(Caller::operator());
     }
-    let message = "send the server's token as `Authorization: Bearer TOKEN`";
-    Err(Failure::new(StatusCode::UNAUTHORIZED, message))
+    let Some(verifier) = tokens else {
+        let message = "send the server's token as `Authorization: Bearer TOKEN`";
+        return Err(Failure::new(StatusCode::UNAUTHORIZED, message));
+    };
+    let checked = verifier.verify(presented, api.clock.now_ms()).await;
+    let claims = checked.map_err(|bad| {
+        let status = match bad {
+            BadToken::Unchecked => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::UNAUTHORIZED,
+        };
+        tracing::info!(reason = %bad, "a token was refused");
+        Failure::new(status, bad.to_string())
+    })?;
+    let caller = Caller::of(&claims);
+    tracing::debug!(jti = claims.jti, sub = claims.sub, "a token was taken");
+    caller.map_err(|bad| Failure::new(StatusCode::UNAUTHORIZED, bad.to_string()))
 }
 
-pub(super) async fn health() -> Json<Value> {
+async fn health() -> Json<Value> {
     Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
 }
 
-/// The names of all streams with anything recorded, in order.
-pub(super) async fn streams(State(app): State<Arc<App>>) -> Result<Json<Vec<String>>, Failure> {
-    let listed = tokio::task::spawn_blocking(move || -> Result<_, crate::backend::StoreError> {
-        let prefix = "segments/";
-        let mut query = Query {
-            prefix: prefix.to_owned(),
-            delimiter: "/".to_owned(),
-            max_keys: 1000,
-            ..Query::default()
-        };
-        let mut streams = Vec::new();
-        loop {
-            let page = app.disk.list(&app.bucket, &query)?;
-            let names = page.common_prefixes.iter().filter_map(|common| {
-                common.strip_prefix(prefix)?.strip_suffix('/')?.parse::<StreamName>().ok()
-            });
-            streams.extend(names.map(|name| name.to_string()));
-            let Some(next) = page.next else { return Ok(streams) };
-            query.token = Some::<Token>(next);
-        }
-    });
-    match listed.await {
-        Ok(Ok(streams)) => Ok(Json(streams)),
-        Ok(Err(error)) => Err(internal(&error)),
-        Err(error) => Err(internal(&error)),
-    }
+/// The names of the streams with anything recorded that the caller may see, in order.
+async fn streams(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Vec<String>>, Failure> {
+    let mut names = api.bucket.streams().await.map_err(|error| failed(&error))?;
+    names.retain(|name| caller.sees(name));
+    Ok(Json(names))
 }
 
 #[derive(Deserialize)]
@@ -103,8 +140,9 @@ struct GrantRequest {
 }
 
 /// Issues a temporary key for one stream.
-pub(super) async fn grant(
-    State(app): State<Arc<App>>,
+async fn grant(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Value>, Failure> {
@@ -122,32 +160,34 @@ pub(super) async fn grant(
         "upload" => Role::Upload,
         _ => return Err(bad("`role` is `view` or `upload`")),
     };
-    let seconds = request.expires_in_s.unwrap_or(DEFAULT_EXPIRY_S);
-    if !(1..=MAX_EXPIRY_S).contains(&seconds) {
-        return Err(bad(format!("`expires_in_s` is from 1 to {MAX_EXPIRY_S}")));
-    }
-    let endpoint =
-        origin::endpoint(&headers).ok_or_else(|| bad("the request has no Host header"))?;
-    let expires_at_ms = app.clock.now_ms() + seconds * 1000;
-    let key = issue(&app.root.secret_access_key, &Grant { role, stream, expires_at_ms });
-    Ok(Json(json!({
-        "endpoint": endpoint,
-        "region": REGION,
-        "bucket": app.bucket,
-        "prefix": "",
-        "path_style": true,
-        "access_key_id": key.access_key_id,
-        "secret_access_key": key.secret_access_key,
-        "session_token": null,
-        "expires_at_ms": expires_at_ms,
-    })))
+    let asked = Asked { stream, role, seconds: request.expires_in_s };
+    let granted = decide(&caller, &asked, api.bucket.longest_s(), api.clock.now_ms());
+    let granted = granted.map_err(|refused| {
+        let status = match refused {
+            Refused::Seconds { .. } => StatusCode::BAD_REQUEST,
+            Refused::Stream | Refused::Role => StatusCode::FORBIDDEN,
+        };
+        Failure::new(status, refused.to_string())
+    })?;
+    let keys = api.bucket.issue(&granted.0, origin::endpoint(&headers)).await;
+    let keys = keys.map_err(|error| failed(&error))?;
+    tracing::info!(stream = %asked.stream, role = request.role, "granted");
+    Ok(Json(keys.json()))
 }
 
 fn bad(message: impl Into<String>) -> Failure {
     Failure::new(StatusCode::BAD_REQUEST, message)
 }
 
-fn internal(error: &dyn std::error::Error) -> Failure {
+/// What a client is told of a failure on this side: that there was one; the log says which.
+fn failed(error: &IssueError) -> Failure {
+    if matches!(error, IssueError::NoHost) {
+        return bad(error.to_string());
+    }
     tracing::error!(%error, "request failed");
-    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log says how")
+    let status = match error {
+        IssueError::Sts { .. } | IssueError::Store(_) => StatusCode::BAD_GATEWAY,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    Failure::new(status, "the server failed; its log says how")
 }

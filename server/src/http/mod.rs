@@ -12,53 +12,50 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::middleware;
 use axum::response::{IntoResponse, Json, Redirect, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{any, get};
 use s3s::service::S3Service;
 use serde_json::json;
 
-use crate::access::RootCredentials;
 use crate::backend::Disk;
-use crate::clock::Clock;
-use crate::config::AuthToken;
 
-pub(crate) use player::candidates as player_candidates;
+pub use api::{Api, Door, api_router};
+pub(crate) use player::{candidates as player_candidates, content_type};
 
 /// Where the player is.
 pub(crate) const PLAYER_PATH: &str = "/-/player/";
 
-/// What requests are answered from.
+/// What requests beside the API are answered from.
 pub(crate) struct App {
     pub(crate) s3: S3Service,
     pub(crate) disk: Arc<Disk>,
-    pub(crate) root: RootCredentials,
-    pub(crate) bucket: String,
-    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) players: Vec<PathBuf>,
-    pub(crate) auth_token: Option<AuthToken>,
 }
 
-/// All routes.
-pub(crate) fn router(app: App) -> Router {
-    let app = Arc::new(app);
-    let api = Router::new()
-        .route("/-/api/streams", get(api::streams))
-        .route("/-/api/grant", post(api::grant))
-        .route("/-/api/{*rest}", any(not_found))
-        .layer(middleware::from_fn_with_state(app.clone(), api::admit));
-    Router::new()
-        .merge(api)
-        .route("/-/health", get(api::health))
+/// All routes of the server with the embedded store.
+pub(crate) fn router(api: Arc<Api>, app: App) -> Router {
+    let players = app.players.clone();
+    let store = Router::new().fallback(s3_route::serve).with_state(Arc::new(app));
+    pages(api, players).fallback_service(store)
+}
+
+/// The API and the player, and no store.
+pub(crate) fn pages(api: Arc<Api>, players: Vec<PathBuf>) -> Router {
+    let player = Router::new()
         .route("/-/player", get(async || Redirect::permanent(PLAYER_PATH)))
         .route("/-/player/", get(player::index))
         .route("/-/player/{*path}", get(player::file))
         .route("/-/{*rest}", any(not_found))
-        .method_not_allowed_fallback(async || {
-            Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method")
-        })
-        .fallback(s3_route::serve)
-        .with_state(app)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(Arc::new(Players(players)));
+    api_router(api).merge(player)
+}
+
+/// Where the player may be.
+pub(crate) struct Players(pub(crate) Vec<PathBuf>);
+
+async fn wrong_method() -> Failure {
+    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method")
 }
 
 async fn not_found() -> Failure {

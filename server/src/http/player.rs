@@ -8,7 +8,7 @@ use axum::extract::{Path as UrlPath, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::{App, Failure, not_found};
+use super::{Failure, Players, not_found};
 
 const INDEX: &str = "index.html";
 
@@ -33,23 +33,23 @@ pub(crate) fn candidates(given: Option<PathBuf>) -> Vec<PathBuf> {
     beside.into_iter().chain([Path::new("dist").join("player")]).collect()
 }
 
-pub(super) async fn index(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    respond(app, INDEX.to_owned(), headers).await
+pub(super) async fn index(State(players): State<Arc<Players>>, headers: HeaderMap) -> Response {
+    respond(players, INDEX.to_owned(), headers).await
 }
 
 pub(super) async fn file(
-    State(app): State<Arc<App>>,
+    State(players): State<Arc<Players>>,
     UrlPath(path): UrlPath<String>,
     headers: HeaderMap,
 ) -> Response {
-    respond(app, path, headers).await
+    respond(players, path, headers).await
 }
 
-async fn respond(app: Arc<App>, path: String, headers: HeaderMap) -> Response {
+async fn respond(players: Arc<Players>, path: String, headers: HeaderMap) -> Response {
     let name = path.clone();
     let read = tokio::task::spawn_blocking(move || {
         // Looked for at each request, so that a player built meanwhile is found.
-        let root = app.players.iter().find(|root| root.join(INDEX).is_file())?;
+        let root = players.0.iter().find(|root| root.join(INDEX).is_file())?;
         Some(read_below(root, &path))
     });
     let mut response = match read.await {
@@ -120,7 +120,8 @@ fn read_below(root: &Path, path: &str) -> Option<Vec<u8>> {
     std::fs::read(file).ok()
 }
 
-fn content_type(name: &str) -> &'static str {
+/// The type of a file by its name.
+pub(crate) fn content_type(name: &str) -> &'static str {
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     match extension.to_ascii_lowercase().as_str() {
         "html" => "text/html; charset=utf-8",

@@ -1,0 +1,151 @@
+//! The inline session policy that limits temporary keys to one stream and to verbs. Pure.
+
+use serde_json::{Value, json};
+
+use crate::access::{Grant, Role};
+
+/// STS takes no longer ones.
+pub const MAX_CHARS: usize = 2048;
+
+/// What the store at hand can express.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// It knows the condition `s3:if-none-match`, so that keys can be kept from replacing objects.
+    /// AWS does; MinIO refuses the whole policy for it.
+    pub create_only: bool,
+}
+
+/// No policy can say it.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the policy would have {chars} characters, and STS takes {MAX_CHARS}: shorten the bucket's prefix"
+)]
+pub struct PolicyError {
+    chars: usize,
+}
+
+/// Kinds of objects that belong to one stream.
+const KINDS: [&str; 3] = ["segments", "index", "storyboards"];
+
+/// The prefixes of the bucket that belong to the stream of `grant` alone.
+pub(crate) fn own(grant: &Grant) -> Vec<String> {
+    KINDS.map(|kind| format!("{kind}/{}/", grant.stream)).into()
+}
+
+/// The prefixes that keys for `grant` may read.
+pub(crate) fn readable(grant: &Grant) -> Vec<String> {
+    let mut prefixes = own(grant);
+    if grant.role == Role::View {
+        prefixes.push("commons/".to_owned());
+    }
+    prefixes
+}
+
+/// The policy for `grant` on `bucket`, whose keys start with `prefix` (empty, or ending in `/`).
+/// Nothing is allowed from `grant.expires_at_ms` on, even if the keys themselves live longer.
+///
+/// # Errors
+/// [`PolicyError`].
+pub fn session_policy(
+    grant: &Grant,
+    bucket: &str,
+    prefix: &str,
+    shape: Shape,
+) -> Result<String, PolicyError> {
+    let arns = |prefixes: Vec<String>| -> Vec<String> {
+        prefixes.iter().map(|own| format!("arn:aws:s3:::{bucket}/{prefix}{own}*")).collect()
+    };
+    let until = json!({ "aws:CurrentTime": iso(grant.expires_at_ms) });
+    let within = |more: Option<(&str, Value)>| {
+        let mut condition = json!({ "DateLessThan": until });
+        if let Some((operator, value)) = more {
+            condition[operator] = value;
+        }
+        condition
+    };
+    let listed: Vec<String> = readable(grant).iter().map(|own| format!("{prefix}{own}*")).collect();
+    let mut statements = vec![
+        json!({
+            "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": arns(readable(grant)),
+            "Condition": within(None),
+        }),
+        json!({
+            "Effect": "Allow",
+            "Action": "s3:ListBucket",
+            "Resource": format!("arn:aws:s3:::{bucket}"),
+            "Condition": within(Some(("StringLike", json!({ "s3:prefix": listed })))),
+        }),
+    ];
+    if grant.role == Role::Upload {
+        let create = shape.create_only.then(|| ("Null", json!({ "s3:if-none-match": "false" })));
+        statements.push(json!({
+            "Effect": "Allow",
+            "Action": "s3:PutObject",
+            "Resource": arns(own(grant)),
+            "Condition": within(create),
+        }));
+    }
+    let policy = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+    let chars = policy.chars().count();
+    if chars > MAX_CHARS { Err(PolicyError { chars }) } else { Ok(policy) }
+}
+
+/// `2026-01-02T03:04:05Z`, rounded down to the second: rather early than late.
+fn iso(ms: i64) -> String {
+    let second = jiff::Timestamp::from_second(ms.div_euclid(1000));
+    second.unwrap_or(jiff::Timestamp::MAX).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(role: Role, stream: &str) -> Grant {
+        Grant { role, stream: stream.parse().unwrap(), expires_at_ms: 1_767_323_045_999 }
+    }
+
+    fn policy(role: Role, create_only: bool) -> Value {
+        let text =
+            session_policy(&grant(role, "desk"), "screens", "team/a/", Shape { create_only });
+        serde_json::from_str(&text.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_statement_names_the_stream_and_the_end() {
+        for role in [Role::View, Role::Upload] {
+            for statement in policy(role, true)["Statement"].as_array().unwrap() {
+                let until = &statement["Condition"]["DateLessThan"]["aws:CurrentTime"];
+                assert_eq!(until, "2026-01-02T03:04:05Z");
+                let text = statement.to_string();
+                assert!(text.contains("team/a/segments/desk/*"), "{text}");
+                assert!(!text.contains("screens/*") && !text.contains("\"*\""), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn viewers_cannot_put_and_uploaders_only_create() {
+        let verbs = |policy: &Value| {
+            let statements = policy["Statement"].as_array().unwrap().iter();
+            statements.map(|s| s["Action"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(verbs(&policy(Role::View, true)), ["s3:GetObject", "s3:ListBucket"]);
+        let upload = policy(Role::Upload, true);
+        assert_eq!(verbs(&upload), ["s3:GetObject", "s3:ListBucket", "s3:PutObject"]);
+        assert_eq!(upload["Statement"][2]["Condition"]["Null"]["s3:if-none-match"], "false");
+        assert!(policy(Role::Upload, false)["Statement"][2]["Condition"]["Null"].is_null());
+        assert!(!upload["Statement"][2]["Resource"].to_string().contains("commons"));
+    }
+
+    #[test]
+    fn the_longest_names_fit_and_what_does_not_is_refused() {
+        let longest = grant(Role::Upload, &"x".repeat(64));
+        let (bucket, shape) = ("b".repeat(63), Shape { create_only: true });
+        let text = session_policy(&longest, &bucket, "team/a/", shape).unwrap();
+        assert!(text.len() <= MAX_CHARS, "{}", text.len());
+        let refused = session_policy(&longest, &bucket, &"p/".repeat(100), shape);
+        assert!(refused.unwrap_err().to_string().contains("2048"));
+    }
+}
