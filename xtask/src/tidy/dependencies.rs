@@ -8,7 +8,7 @@ struct Boundary {
     why: &'static str,
 }
 
-const BOUNDARIES: [Boundary; 6] = [
+const BOUNDARIES: [Boundary; 7] = [
     Boundary {
         from: "deskreel-format",
         never: &[
@@ -53,6 +53,11 @@ const BOUNDARIES: [Boundary; 6] = [
         from: "deskreel-capture",
         never: &["deskreel-server", "deskreel-player"],
         why: "agent and server meet in the bucket only",
+    },
+    Boundary {
+        from: "deskreel-functions",
+        never: &["deskreel-capture", "deskreel-player"],
+        why: "functions are a shell around the server's handlers",
     },
     Boundary {
         from: "deskreel-server",
