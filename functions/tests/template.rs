@@ -102,10 +102,13 @@ fn only_tls_gets_in_and_only_the_players_origin_reads() {
 }
 
 #[test]
-fn keys_of_grants_can_replace_and_delete_nothing() {
+fn keys_of_grants_replace_only_indexes_and_delete_nothing() {
     let policy = statements(&resource("BucketPolicy")["PolicyDocument"]);
     let create = policy.iter().find(|s| s["Sid"] == "GrantsCreateOnly").unwrap();
     assert_eq!((&create["Effect"], &create["Action"]), (&json!("Deny"), &json!("s3:PutObject")));
+    let kinds = ["segments", "storyboards"]
+        .map(|kind| json!({ "Fn::Sub": format!("${{Bucket.Arn}}/{kind}/*") }));
+    assert_eq!(create["Resource"], json!(kinds));
     assert_eq!(create["Condition"]["Null"]["s3:if-none-match"], "true");
     let granted = statements(&resource("GrantedRole")["Policies"]);
     let mut verbs: Vec<String> = granted.iter().flat_map(actions).collect();

@@ -79,7 +79,8 @@ pub async fn publish(
         let Publication { file, key, content_type, cache_control } = publication;
         let bytes = tokio::fs::read(file).await.map_err(|source| failed(file, source))?;
         let size = bytes.len();
-        let put = Put { mode: PutMode::Overwrite, content_type, cache_control: Some(cache_control) };
+        let put =
+            Put { mode: PutMode::Overwrite, content_type, cache_control: Some(cache_control) };
         store.put(key, bytes.into(), put).await?;
         done(publication, size);
     }

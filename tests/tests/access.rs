@@ -216,7 +216,8 @@ fn expected(place: &Place, role: &str, whose: &str, kind: &str, verb: &str) -> &
     match verb {
         "get" | "head" | "list" if readable => "yes",
         "put new" | "put new, If-None-Match" if writes => "yes",
-        "put over" if writes && !place.create_only => "yes",
+        // An index is a cache that anyone can make anew.
+        "put over" if writes && (kind == "index" || !place.create_only) => "yes",
         "put over" | "put over, If-None-Match" if writes => "exists",
         // AWS and the embedded store refuse these; MinIO has no condition to tell them from a PUT.
         "multipart" | "copy" if writes && !place.create_only => "yes",

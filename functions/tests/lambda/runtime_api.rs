@@ -21,8 +21,6 @@ pub(crate) enum Outcome {
     Answer(Vec<u8>),
     /// The invocation failed; what the function said.
     Failure(String),
-    /// The function did not even start.
-    Init(String),
 }
 
 struct Events {
@@ -146,7 +144,8 @@ async fn failure(State(events): State<Arc<Events>>, _: Path<String>, body: Bytes
 }
 
 async fn init(State(events): State<Arc<Events>>, body: Bytes) -> StatusCode {
-    told(&events, Outcome::Init(String::from_utf8_lossy(&body).into_owned())).await
+    // The function did not even start.
+    failure(State(events), Path(String::new()), body).await
 }
 
 async fn told(events: &Events, outcome: Outcome) -> StatusCode {

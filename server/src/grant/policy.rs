@@ -80,12 +80,17 @@ pub fn session_policy(
     ];
     if grant.role == Role::Upload {
         let create = shape.create_only.then(|| ("Null", json!({ "s3:if-none-match": "false" })));
-        statements.push(json!({
-            "Effect": "Allow",
-            "Action": "s3:PutObject",
-            "Resource": arns(own(grant)),
-            "Condition": within(create),
-        }));
+        // An index is a cache that anyone can make anew from the segments; a late segment changes it.
+        let (indexes, rest): (Vec<String>, Vec<String>) =
+            own(grant).into_iter().partition(|own| own.starts_with("index/"));
+        for (prefixes, condition) in [(rest, create), (indexes, None)] {
+            statements.push(json!({
+                "Effect": "Allow",
+                "Action": "s3:PutObject",
+                "Resource": arns(prefixes),
+                "Condition": within(condition),
+            }));
+        }
     }
     let policy = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
     let chars = policy.chars().count();
@@ -119,24 +124,31 @@ mod tests {
                 let until = &statement["Condition"]["DateLessThan"]["aws:CurrentTime"];
                 assert_eq!(until, "2026-01-02T03:04:05Z");
                 let text = statement.to_string();
-                assert!(text.contains("team/a/segments/desk/*"), "{text}");
+                assert!(text.contains("team/a/") && text.contains("/desk/*"), "{text}");
                 assert!(!text.contains("screens/*") && !text.contains("\"*\""), "{text}");
             }
         }
     }
 
     #[test]
-    fn viewers_cannot_put_and_uploaders_only_create() {
+    fn viewers_cannot_put_and_uploaders_replace_only_indexes() {
         let verbs = |policy: &Value| {
             let statements = policy["Statement"].as_array().unwrap().iter();
             statements.map(|s| s["Action"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(verbs(&policy(Role::View, true)), ["s3:GetObject", "s3:ListBucket"]);
         let upload = policy(Role::Upload, true);
-        assert_eq!(verbs(&upload), ["s3:GetObject", "s3:ListBucket", "s3:PutObject"]);
+        assert_eq!(
+            verbs(&upload),
+            ["s3:GetObject", "s3:ListBucket", "s3:PutObject", "s3:PutObject"]
+        );
         assert_eq!(upload["Statement"][2]["Condition"]["Null"]["s3:if-none-match"], "false");
         assert!(policy(Role::Upload, false)["Statement"][2]["Condition"]["Null"].is_null());
-        assert!(!upload["Statement"][2]["Resource"].to_string().contains("commons"));
+        assert!(!upload["Statement"][2]["Resource"].to_string().contains("index"));
+        assert_eq!(
+            upload["Statement"][3]["Resource"],
+            json!(["arn:aws:s3:::screens/team/a/index/desk/*"])
+        );
     }
 
     #[test]

@@ -59,7 +59,11 @@ impl Sts {
                 .region(Region::new("us-east-1")),
             None => {
                 let chain = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
-                aws_sdk_sts::config::Builder::from(&chain.load().await)
+                let chain = chain.load().await;
+                let builder = aws_sdk_sts::config::Builder::from(&chain);
+                // Most stores that are not AWS take this one.
+                let none = chain.region().is_none() && config.endpoint.is_some();
+                if none { builder.region(Region::new("us-east-1")) } else { builder }
             }
         };
         if let Some(region) = &config.region {

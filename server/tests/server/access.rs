@@ -86,13 +86,17 @@ async fn a_view_key_reads_its_stream_and_the_commons_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn an_upload_key_creates_in_its_stream_and_replaces_nothing() {
+async fn an_upload_key_creates_in_its_stream_and_replaces_only_indexes() {
     let server = Server::start().await;
     let upload = server.granted("desk", "upload").await;
     let put = |key: &str, data: &'static [u8]| {
         upload.put_object().bucket(BUCKET).key(key).body(ByteStream::from_static(data))
     };
-    for key in ["segments/desk/0", "index/desk/2026-01-01/00"] {
+    let index = "index/desk/2026-01-01/00";
+    put(index, b"first").send().await.unwrap();
+    put(index, b"second").send().await.unwrap();
+    assert_eq!(get(&upload, index).await.unwrap(), b"second");
+    for key in ["segments/desk/0", "storyboards/desk/0"] {
         put(key, b"first").send().await.unwrap();
         let again = put(key, b"second").send().await;
         assert_eq!(refusal(again), (412, "PreconditionFailed".into()));
