@@ -7,6 +7,8 @@ const KEYS = {
   ".": (run) => run.step(1),
   ArrowLeft: (run, event) => run.skip(-jump(event)),
   ArrowRight: (run, event) => run.skip(jump(event)),
+  j: (run, event) => run.skip(-jump(event)),
+  l: (run, event) => run.skip(jump(event)),
   Home: (run) => run.first(),
   End: (run) => run.last(),
   "<": (run) => run.faster(-1),
@@ -14,9 +16,12 @@ const KEYS = {
   "+": (run) => run.zoom(1),
   "=": (run) => run.zoom(1),
   "-": (run) => run.zoom(-1),
-  l: (run) => run.live(),
+  n: (run) => run.live(),
+  s: (run) => run.skipIdle(),
   z: (run) => run.fit(),
-  s: (run) => run.save(),
+  c: (run) => run.copy(),
+  u: (run) => run.share(),
+  d: (run) => run.save(),
   f: (run) => run.full(),
   "?": (run) => run.help(),
 };
@@ -36,10 +41,12 @@ export function takeKeys(commands) {
     if (isField || isPressed || isChosen || isForeign || document.querySelector("dialog[open]")) {
       return;
     }
-    if (/^[0-9]$/.test(event.key)) {
-      commands.to(Number(event.key) / 10);
-    } else if (Object.hasOwn(KEYS, event.key)) {
-      KEYS[event.key](commands, event);
+    // With Shift or Caps Lock a letter comes as a capital, and is the same key.
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (/^[0-9]$/.test(key)) {
+      commands.to(Number(key) / 10);
+    } else if (Object.hasOwn(KEYS, key)) {
+      KEYS[key](commands, event);
     } else {
       return;
     }

@@ -18,7 +18,7 @@ window.deskreel = player;
 
 /** What makes no sense without a picture cannot be pressed. */
 function enable(isEnabled) {
-  for (const id of ["back", "play", "forward", "live", "fit", "save"]) {
+  for (const id of ["back", "play", "forward", "live", "fit", "share", "save"]) {
     byId(id).disabled = !isEnabled;
   }
 }
@@ -50,6 +50,37 @@ function writeLink() {
       history.replaceState(null, "", `#t=${time}&stream=${encodeURIComponent(player.stream)}`);
     }
   }, 400);
+}
+
+/** The address of the screenshot shown, also while playing and live. */
+function linkToShown() {
+  const link = new URL(location.href);
+  const time = new Date(player.shownTime).toISOString();
+  link.hash = `t=${time}&stream=${encodeURIComponent(player.stream)}`;
+  return link.href;
+}
+
+let saidTimer;
+
+/** Says for a moment, also to screen readers, what a command did. */
+function say(text) {
+  clearTimeout(saidTimer);
+  byId("said").textContent = text;
+  saidTimer = setTimeout(() => (byId("said").textContent = ""), 2500);
+}
+
+/** Copies and says so; a page that is not served securely has no clipboard to write to. */
+async function toClipboard(what, write) {
+  if (Number.isNaN(player.shownTime)) {
+    return;
+  }
+  try {
+    await write();
+    say(`${what} copied`);
+  } catch (error) {
+    say(`${what} not copied: the browser does not allow it`);
+    console.warn(error);
+  }
 }
 
 addEventListener("hashchange", openLink);
@@ -224,6 +255,16 @@ const commands = {
     player.fit = player.fit === "actual" ? "contain" : "actual";
     byId("fit").setAttribute("aria-pressed", String(player.fit === "actual"));
   },
+  share: () => toClipboard("Link", () => navigator.clipboard.writeText(linkToShown())),
+  copy: () =>
+    toClipboard("Picture", () =>
+      navigator.clipboard.write([new ClipboardItem({ "image/png": player.toBlob() })]),
+    ),
+  skipIdle: () => {
+    byId("skip").checked = !byId("skip").checked;
+    player.skipIdle = byId("skip").checked;
+    say(player.skipIdle ? "Idle stretches are skipped" : "Idle stretches are played");
+  },
   full: () => {
     const change = document.fullscreenElement
       ? document.exitFullscreen()
@@ -268,6 +309,7 @@ byId("forward").addEventListener("click", () => commands.step(1));
 byId("live").addEventListener("click", commands.live);
 byId("fit").addEventListener("click", commands.fit);
 byId("full").addEventListener("click", commands.full);
+byId("share").addEventListener("click", commands.share);
 byId("save").addEventListener("click", commands.save);
 byId("help").addEventListener("click", commands.help);
 byId("speed").addEventListener("change", () => commands.faster(0));
