@@ -13,5 +13,6 @@ pub mod lock;
 pub mod outbox;
 pub mod reader;
 pub mod recording;
+pub mod rival;
 pub mod source;
 pub mod spool;

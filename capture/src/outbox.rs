@@ -1,9 +1,11 @@
 //! The outbox at work: segments go to disk first, then to the bucket, whatever network, store and disk
 //! do meanwhile. What to do is decided by [`core::outbox`](crate::core::outbox).
 
+mod rolling;
 mod uploading;
+mod watching;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,8 +24,10 @@ use crate::core::sealed::Sealed;
 use crate::journal::Journal;
 use crate::location::StoreOptions;
 use crate::recording::Delivery;
+use crate::rival::Rival;
 use crate::spool::Spool;
 
+use self::rolling::Rolling;
 use self::uploading::{Way, run};
 
 /// What an outbox works with.
@@ -43,8 +47,12 @@ pub struct Setup {
     pub journal: Journal,
     /// Milliseconds between screenshots.
     pub interval_ms: u32,
-    /// Tells the present, UTC milliseconds; without it nothing is too old to be stored.
-    pub clock: Option<fn() -> u64>,
+    /// Tells the present, UTC milliseconds.
+    pub clock: fn() -> u64,
+    /// The present is recorded: what is too old to be seen is not stored, and hours end by the clock.
+    pub live: bool,
+    /// Writers of this agent's earlier runs.
+    pub own: HashSet<u32>,
 }
 
 /// How an outbox does.
@@ -111,6 +119,8 @@ struct State {
     /// Absences that no segment tells of yet.
     gaps: Vec<Absence>,
     status: Status,
+    /// Writers of this run.
+    run: HashSet<u32>,
 }
 
 #[derive(Debug)]
@@ -118,8 +128,13 @@ struct Shared {
     stream: StreamName,
     spool: Option<Spool>,
     interval_ms: u32,
-    clock: Option<fn() -> u64>,
+    clock: fn() -> u64,
+    live: bool,
     state: Mutex<State>,
+    rolling: Mutex<Rolling>,
+    own: HashSet<u32>,
+    /// Another agent that records the stream and was there before.
+    rival: watch::Sender<Option<Rival>>,
     /// There is something to upload.
     news: Notify,
     /// Counts whatever changed.
@@ -148,6 +163,7 @@ impl Outbox {
         let mut queue = Queue::new(setup.room);
         let mut bodies = HashMap::new();
         let mut pending = Vec::new();
+        let mut own = setup.own;
         if let Some(spool) = &setup.spool {
             let failed = |source| AgentError::State { path: spool.folder().to_owned(), source };
             let found = spool.parcels().map_err(failed)?;
@@ -156,16 +172,22 @@ impl Outbox {
             }
             pending = spool.gaps();
             pending.extend(gaps(&found.damaged, setup.interval_ms));
+            own.extend(found.parcels.iter().map(|parcel| parcel.id.writer));
             bodies.extend(found.parcels.iter().map(|p| (p.id, Body { bytes: None, packs: None })));
             queue.resume(found.parcels);
         }
-        let state = State { queue, bodies, gaps: pending, status: Status::default() };
+        let state =
+            State { queue, bodies, gaps: pending, status: Status::default(), run: HashSet::new() };
         let shared = Arc::new(Shared {
             stream: setup.stream,
             spool: setup.spool,
             interval_ms: setup.interval_ms,
             clock: setup.clock,
+            live: setup.live,
             state: Mutex::new(state),
+            rolling: Mutex::default(),
+            own,
+            rival: watch::Sender::new(None),
             news: Notify::new(),
             changes: watch::Sender::new(0),
         });
@@ -188,6 +210,7 @@ impl Outbox {
         };
         let bytes = (!on_disk).then(|| Bytes::from(sealed.bytes));
         let mut state = shared.lock();
+        state.run.insert(parcel.id.writer);
         state.bodies.insert(parcel.id, Body { bytes, packs: Some(sealed.packs) });
         let mut given_up: Vec<Parcel> = state.queue.add(parcel).into_iter().collect();
         given_up.extend(state.queue.make_room());
@@ -204,6 +227,19 @@ impl Outbox {
     /// How it does.
     pub fn status(&self) -> Status {
         self.shared.status()
+    }
+
+    /// Waits until another agent turns out to record the stream that was there before.
+    pub async fn rival(&self) -> Rival {
+        let mut rival = self.shared.rival.subscribe();
+        loop {
+            let found = rival.borrow_and_update().clone();
+            match found {
+                Some(found) => return found,
+                // The sender lives as long as this outbox does.
+                None => drop(rival.changed().await),
+            }
+        }
     }
 
     /// Waits until fewer than `limit` segments wait. `tell` is called on every change.
@@ -240,6 +276,35 @@ impl Outbox {
     }
 }
 
+impl Outbox {
+    /// Rolls the hours that are over and in which something arrived into indexes, for at most
+    /// `patience`.
+    ///
+    /// # Errors
+    /// What went wrong; segments are readable without indexes, and `deskreel admin reindex` writes
+    /// them.
+    pub async fn roll_rest(&self, patience: Duration) -> Result<(), String> {
+        let shared = &self.shared;
+        let mut changes = shared.changes.subscribe();
+        shared.rolling().finish();
+        shared.changed();
+        let rolled = async {
+            loop {
+                if !shared.rolling().is_behind((shared.clock)()) {
+                    return;
+                }
+                // The sender lives as long as this outbox does.
+                let _ = changes.changed().await;
+            }
+        };
+        let late = tokio::time::timeout(patience, rolled).await.is_err();
+        if !late {
+            return Ok(());
+        }
+        Err(shared.rolling().trouble.clone().unwrap_or_else(|| "it takes too long".to_owned()))
+    }
+}
+
 /// Whoever records hands segments to the outbox, and refers to what it says.
 impl Delivery for Arc<Outbox> {
     /// Between two segments the recorder is given the gaps that nothing told of yet; and where the
@@ -268,9 +333,9 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The present; long ago when nothing is too old.
+    /// The present by which segments are too old; long ago when none is.
     fn now_ms(&self) -> u64 {
-        self.clock.map_or(0, |clock| clock())
+        if self.live { (self.clock)() } else { 0 }
     }
 
     fn changed(&self) {

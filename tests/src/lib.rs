@@ -2,8 +2,10 @@
 
 pub mod agent;
 pub mod browser;
+pub mod days;
 pub mod desktop;
 pub mod fault_proxy;
+pub mod kills;
 pub mod minio;
 pub mod product;
 pub mod prove;

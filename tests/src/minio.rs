@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use deskreel_capture::location::StoreOptions;
 use deskreel_store::{Credentials, S3Config, S3Store};
 use rand::distr::{Alphanumeric, SampleString};
 use tempfile::TempDir;
@@ -151,6 +152,17 @@ impl Minio {
         let store = S3Store::connect(&config).await?;
         store.ensure_bucket().await?;
         Ok(store)
+    }
+
+    /// How `deskreel` gets at a bucket, with the root key.
+    pub fn options(&self, bucket: &str) -> StoreOptions {
+        StoreOptions {
+            store: Some(format!("s3://{bucket}")),
+            endpoint: Some(self.endpoint()),
+            access_key_id: Some(self.access_key_id.clone()),
+            secret_access_key: Some(self.secret_access_key.clone()),
+            ..StoreOptions::default()
+        }
     }
 
     /// Whether an object's bytes lie on the disk, whatever the API says of it.

@@ -68,7 +68,7 @@ const SINGLE: [Row; 9] = {
 };
 
 /// Faults that may well outlast every attempt.
-const MANY: [Row; 7] = {
+const MANY: [Row; 8] = {
     use {Fault::*, Must::*, Pattern::EveryOther, Pattern::Once};
     [
         row("half: reset in the request", ResetRequest, EveryOther, 11, Tell),
@@ -77,6 +77,7 @@ const MANY: [Row; 7] = {
         row("half: answer lost after commit", LoseAnswer, EveryOther, 14, Tell),
         row("half: 503 SlowDown", Refusal(503, "SlowDown"), EveryOther, 15, Tell),
         row("half: 403 ExpiredToken", Refusal(403, "ExpiredToken"), EveryOther, 16, Tell),
+        row("clock skew", Refusal(403, "RequestTimeTooSkewed"), EveryOther, 18, Tell),
         row("nobody listens", Outage(SECOND.saturating_mul(3)), Once(3), 17, Tell),
     ]
 };

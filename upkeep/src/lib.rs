@@ -6,6 +6,7 @@ mod error;
 pub mod forget;
 pub mod plan;
 pub mod probe;
+pub mod rollup;
 pub mod survey;
 pub mod sweep;
 

@@ -104,6 +104,31 @@ impl StreamObjects {
         Ok(listing)
     }
 
+    /// The segments whose first moment is at or after `from_ms`, by id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn segments_from(&self, from_ms: u64) -> Result<Vec<Entry>, StoreError> {
+        let (prefix, mut after) =
+            (self.stream.segments_prefix(), self.stream.segments_from(from_ms));
+        let mut entries = Vec::new();
+        loop {
+            let page = self.store.list(&prefix, Some(&after), 1000).await?;
+            for meta in &page.objects {
+                if let Ok(id) = SegmentId::from_key(&meta.key) {
+                    let (size, modified_ms) = (meta.size, meta.modified_ms);
+                    entries.push(Entry { id, size, modified_ms });
+                }
+            }
+            match page.objects.last() {
+                Some(last) if page.more => after.clone_from(&last.key),
+                _ => break,
+            }
+        }
+        entries.sort_unstable();
+        Ok(entries)
+    }
+
     /// Lists and reads everything but pixels. `progress(done, of)` is called after each object.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use deskreel_format::Picture;
 use deskreel_format::segment::MAX_SPAN_MS;
 use tokio::sync::mpsc;
 
-use super::common::{Failure, Place, Recording, new_writer, print, progress};
+use super::common::{Failure, Place, Recording, new_writer, now_ms, print, progress};
 use crate::begin::Agent;
 use crate::config::{parse_duration, parse_time, show_time};
 use crate::core::outbox::Room;
@@ -64,6 +64,8 @@ enum OnError {
 }
 
 const IN_FLIGHT: usize = 4;
+/// How long the indexes of hours may take in the end.
+const ROLL_PATIENCE: Duration = Duration::from_secs(30);
 /// Segments that wait at most.
 const WAITING: usize = 8;
 
@@ -148,7 +150,9 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         room: Room { disk_bytes: 0, memory_bytes: u64::MAX, in_flight: IN_FLIGHT },
         journal: begun.journal,
         interval_ms,
-        clock: None,
+        clock: now_ms,
+        live: false,
+        own: HashSet::new(),
     })?;
     let mut skipped = 0;
     let tell = |skipped: u64, status: &Status| {
@@ -175,6 +179,12 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         }
     }
     outbox.wait_below(1, patience, |status| tell(skipped, status)).await?;
+    if let Err(reason) = outbox.roll_rest(patience.max(ROLL_PATIENCE)).await {
+        tracing::warn!(
+            reason,
+            "the indexes of hours are not written; see `deskreel admin reindex`"
+        );
+    }
     let (stored, bytes) = (outbox.status().arrived_moments, outbox.status().arrived_bytes);
     bar.finish_and_clear();
     let died = |_| Failure::failed("the import ended unexpectedly; run it again to finish it");

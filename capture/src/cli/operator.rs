@@ -43,6 +43,18 @@ impl Streams {
         Ok(vec![StreamObjects::new(place.open(Role::View).await?, place.stream)])
     }
 
+    /// The streams, for storing new objects in.
+    ///
+    /// # Errors
+    /// [`Failure`] that says what to do.
+    pub(super) async fn to_add(&self) -> Result<Vec<StreamObjects>, Failure> {
+        if self.all {
+            return self.to_change().await;
+        }
+        let place = self.place.resolve()?;
+        Ok(vec![StreamObjects::new(place.open(Role::Upload).await?, place.stream)])
+    }
+
     /// The streams, for deleting too: an operator's own credentials.
     ///
     /// # Errors

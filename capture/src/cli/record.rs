@@ -1,6 +1,6 @@
 //! `deskreel record`: the live screen becomes a stream.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deskreel_format::segment::MAX_SPAN_MS;
@@ -17,6 +17,7 @@ use crate::lock::StreamLock;
 use crate::outbox::{self, Outbox};
 use crate::reader::StreamReader;
 use crate::recording::{self, PresenceFile};
+use crate::rival::{self, Writers};
 use crate::source::ScreenSource;
 use crate::source::open::{Wanted, open};
 use crate::spool::Spool;
@@ -120,6 +121,22 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         })
         .await?;
     reading.finish_and_clear();
+    let mut writers = Writers::of(&place.state);
+    if let Some(store) = &begun.store {
+        let reader = StreamReader::new(store.clone(), place.stream.clone());
+        let (segments, own) = (&begun.start.segments, writers.all());
+        let tell = |wait: Duration| {
+            eprintln!(
+                "another agent stored a screenshot of '{}' a moment ago; looking for {wait:.0?} \
+                 whether it still records",
+                place.stream
+            );
+        };
+        let rival = rival::at_start(&reader, &place.stream, segments, &own, now_ms(), tell).await?;
+        if let Some(rival) = rival {
+            return Err(Failure::failed(rival));
+        }
+    }
     let before = last_run(&place, &begun).await?;
     let outbox = Arc::new(Outbox::start(outbox::Setup {
         options: place.store.clone(),
@@ -129,9 +146,20 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         room: Room { disk_bytes, memory_bytes: MEMORY_BYTES, in_flight: IN_FLIGHT },
         journal: begun.start.journal,
         interval_ms: settings.interval_ms,
-        clock: Some(now_ms),
+        clock: now_ms,
+        live: true,
+        own: writers.all(),
     })?);
-    let recorder = Recorder::new(settings, new_writer(), begun.start.known);
+    let writer = new_writer();
+    writers.add(writer);
+    let recorder = Recorder::new(settings, writer, begun.start.known);
+    let rival = Mutex::new(None);
+    let stop = async {
+        tokio::select! {
+            () = stop_signal() => {}
+            found = outbox.rival() => *rival.lock().unwrap_or_else(PoisonError::into_inner) = Some(found),
+        }
+    };
     let (control, ends) = recording::channels();
     eprintln!("recording stream '{}'; Ctrl-C stops", place.stream);
     let setup = recording::Setup {
@@ -146,10 +174,14 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         before,
         new_writer,
     };
-    let taken = recording::run(setup, ends, stop_signal()).await.map_err(Failure::failed)?;
+    let taken = recording::run(setup, ends, stop).await.map_err(Failure::failed)?;
     drop(control);
     let flushed = flush(&outbox).await;
     print(&format!("{taken} screenshots of stream '{}' recorded\n", place.stream))?;
+    let rival = rival.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(rival) = rival {
+        return Err(Failure::failed(rival));
+    }
     if let Err(reason) = flushed {
         let waiting = outbox.status().waiting;
         return Err(Failure::failed(format!(

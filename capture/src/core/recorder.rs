@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use deskreel_format::codec::{Codec, TilePos};
 use deskreel_format::{
-    Absence, CellChange, Digest, DomainKey, FormatError, Grid, Layout, Manifest, Moment, Pack,
-    PackRef, Segment, SegmentId, TileHash, TileRef, TileSize,
+    Absence, CellChange, Digest, DomainKey, FormatError, Grid, Layout, Manifest, Moment,
+    MomentSummary, Pack, PackRef, Segment, SegmentId, TileHash, TileRef, TileSize,
 };
 
 use super::budget::{PackUse, SeekBudget, packs_to_clean};
@@ -13,6 +13,7 @@ use super::known::{KnownTiles, PackTiles, Place};
 use super::layout::{layout_of, locate, position};
 use super::screen::{Dirty, Screen};
 use super::sealed::Sealed;
+use super::tail::Tail;
 use crate::source::Surface;
 
 /// How a stream is recorded.
@@ -106,6 +107,7 @@ pub struct Recorder {
     open: Option<Open>,
     /// To be told by the next segment.
     absences: Vec<Absence>,
+    tail: Tail,
     /// What [`Recorder::shoot`] compares with.
     own: Screen,
     shots: u64,
@@ -115,8 +117,8 @@ impl Recorder {
     /// A recorder that knows `known` and signs its segments as `writer` (random, never 0).
     pub fn new(settings: Settings, writer: u32, known: KnownTiles) -> Self {
         let (previous, open, absences) = (None, None, Vec::new());
-        let own = Screen::default();
-        Self { settings, writer, known, previous, open, absences, own, shots: 0 }
+        let (own, tail) = (Screen::default(), Tail::default());
+        Self { settings, writer, known, previous, open, absences, tail, own, shots: 0 }
     }
 
     /// The index of known tiles.
@@ -218,6 +220,8 @@ impl Recorder {
             new_tiles,
             stored_again: again,
         };
+        let changed = MomentSummary::share(shot.changed, shot.cells);
+        self.tail.add(MomentSummary { time_ms, changed, idle });
         let places: Vec<Place> =
             lookup.places.iter().map(|place| place.unwrap_or(Place { pack: 0, slot: 0 })).collect();
         let before = lookup.before.as_deref();
@@ -412,6 +416,7 @@ impl Recorder {
         };
         let (mut manifest, blobs) = self.manifest_of(&open);
         manifest.absences = std::mem::take(&mut self.absences);
+        manifest.tail = self.tail.before(open.id.first_ms);
         let bytes = Segment::encode(&manifest, &blobs)?;
         let packs_start = bytes.len() - blobs.iter().map(Vec::len).sum::<usize>();
         let mut packs = Vec::new();

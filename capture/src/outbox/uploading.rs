@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use deskreel_format::SegmentId;
+use deskreel_format::{Limits, SegmentHeader, SegmentId};
 use deskreel_store::{ObjectStore, StoreError};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::Shared;
+use super::{Shared, rolling, watching};
 use crate::agent::Uploader;
 use crate::core::outbox::{Turn, backoff};
 use crate::journal::{Journal, KnownSegment};
 use crate::location::{LocationError, Role, StoreOptions};
 use crate::reader::{ReadError, StreamReader};
+use deskreel_upkeep::survey::StreamObjects;
 
 /// How to get at the store.
 #[derive(Debug)]
@@ -61,7 +62,18 @@ pub(super) async fn run(shared: Arc<Shared>, way: Way, mut journal: Journal) {
         None => enter(&shared, &way.options).await,
     };
     check_resumed(&shared, &store).await;
+    let objects = StreamObjects::new(store.clone(), shared.stream.clone());
     let uploader = Uploader::new(store, shared.stream.clone());
+    let uploads = upload(&shared, &uploader, &mut journal);
+    let watching = async {
+        if shared.live {
+            watching::run(&shared, objects.clone()).await;
+        }
+    };
+    tokio::join!(uploads, rolling::run(&shared, objects.clone(), shared.live), watching);
+}
+
+async fn upload(shared: &Shared, uploader: &Uploader, journal: &mut Journal) {
     let began = Instant::now();
     let now = || began.elapsed().as_millis() as u64;
     let mut flights = FuturesUnordered::new();
@@ -72,7 +84,7 @@ pub(super) async fn run(shared: Arc<Shared>, way: Way, mut journal: Journal) {
             if let Turn::Upload(id) = turn {
                 state.queue.begin(id);
                 let bytes = state.bodies.get(&id).and_then(|body| body.bytes.clone());
-                flights.push(fly(&shared, &uploader, id, bytes));
+                flights.push(fly(shared, uploader, id, bytes));
             }
             turn
         };
@@ -82,7 +94,7 @@ pub(super) async fn run(shared: Arc<Shared>, way: Way, mut journal: Journal) {
             Turn::Idle => Duration::MAX,
         };
         tokio::select! {
-            Some((id, outcome)) = flights.next() => settle(&shared, &mut journal, id, outcome, now()),
+            Some((id, outcome)) = flights.next() => settle(shared, journal, id, outcome, now()),
             () = shared.news.notified() => {}
             () = sleep(pause) => {}
         }
@@ -156,17 +168,26 @@ async fn fly(
     uploader: &Uploader,
     id: SegmentId,
     bytes: Option<Bytes>,
-) -> (SegmentId, Result<(), Setback>) {
+) -> (SegmentId, Result<Option<Bytes>, Setback>) {
     let bytes = match (bytes, &shared.spool) {
         (Some(bytes), _) => Ok(bytes),
         (None, Some(spool)) => spool.read(id).map(Bytes::from),
         (None, None) => Err(io::Error::from(io::ErrorKind::NotFound)),
     };
     let outcome = match bytes {
-        Ok(bytes) => uploader.upload_bytes(id, bytes).await.map_err(Setback::Store),
+        Ok(bytes) => {
+            let head = head(&bytes);
+            uploader.upload_bytes(id, bytes).await.map(|()| head).map_err(Setback::Store)
+        }
         Err(error) => Err(Setback::Unreadable(error)),
     };
     (id, outcome)
+}
+
+/// The part of a segment that its hour's index is made of. A copy: the packs need not be kept.
+fn head(bytes: &Bytes) -> Option<Bytes> {
+    let header = SegmentHeader::decode(bytes, &Limits::default()).ok()?;
+    bytes.get(..header.manifest_end as usize).map(Bytes::copy_from_slice)
 }
 
 /// What an upload came to.
@@ -174,12 +195,12 @@ fn settle(
     shared: &Shared,
     journal: &mut Journal,
     id: SegmentId,
-    outcome: Result<(), Setback>,
+    outcome: Result<Option<Bytes>, Setback>,
     now: u64,
 ) {
     let mut state = shared.lock();
     match outcome {
-        Ok(()) => {
+        Ok(head) => {
             state.status.trouble = None;
             let packs = state.bodies.remove(&id).and_then(|body| body.packs);
             if let Some(parcel) = state.queue.arrived(id) {
@@ -187,6 +208,7 @@ fn settle(
                 state.status.arrived_bytes += parcel.bytes;
                 state.status.last_arrived_ms =
                     state.status.last_arrived_ms.max(Some(parcel.last_ms));
+                shared.rolling().arrived(&parcel, head);
             }
             if let Some(packs) = packs
                 && let Err(error) = journal.append(&KnownSegment { id, packs })

@@ -240,7 +240,10 @@ impl Loop {
         self.untold.extend(self.sampler.take_ended());
         let absences = std::mem::take(&mut self.untold);
         match self.encoder.shoot(Job { taken, idle, interval_ms, absences }) {
-            Ok(()) => self.handed += 1,
+            Ok(()) => {
+                tracing::debug!(time_ms, "taken");
+                self.handed += 1;
+            }
             Err(absences) => {
                 tracing::warn!("the encoder is behind; a screenshot is missed");
                 self.untold = absences;

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod facts;
 pub mod forget;
 pub mod rewrite;
+pub mod rollup;
 pub mod sweep;
 
 /// Moments can be shown for so long, milliseconds; readers show no older ones.
