@@ -239,7 +239,7 @@ async fn a_day_of_8640_screenshots_opens_with_few_requests_and_bytes() {
     let stream = StreamName::parse("desk").expect("a name");
     let objects = StreamObjects::new(store.clone(), stream.clone());
     let mut recorder = recorder(16);
-    let mut picture = Picture::filled(640, 400, [30, 90, 160]).expect("a picture");
+    let mut picture = Picture::filled(320, 200, [30, 90, 160]).expect("a picture");
     let (from, now_ms) = (DAY + HOUR_MS - 5 * 60_000, DAY + DAY_MS + HOUR_MS - 5 * 60_000);
     let mut heads = Heads::new();
     let (mut expected, mut stored, mut tails) = (Vec::new(), 0_u64, 0_u64);
