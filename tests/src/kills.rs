@@ -18,10 +18,8 @@ use x11rb::protocol::xproto::{ChangeGCAux, ConnectionExt as _, CreateGCAux, Rect
 use crate::agent::Agent;
 use crate::product::Running;
 
-/// Time between screenshots.
-const INTERVAL: Duration = Duration::from_millis(500);
-/// No recording lives longer.
-const LONGEST: Duration = Duration::from_millis(3_500);
+/// No recording lives longer, in intervals.
+const LONGEST: u32 = 7;
 
 /// What the kills came to.
 #[derive(Debug, Default, Clone)]
@@ -121,8 +119,8 @@ struct Recording {
 }
 
 impl Recording {
-    fn start(agent: &Agent, display: &str) -> Result<Self> {
-        let interval = format!("{}ms", INTERVAL.as_millis());
+    fn start(agent: &Agent, display: &str, interval: Duration) -> Result<Self> {
+        let interval = format!("{}ms", interval.as_millis());
         let mut child = agent
             .command(&["record", "--interval", &interval, "--idle-after", "0s"])?
             .args(["--display", display])
@@ -154,7 +152,7 @@ impl Recording {
     }
 }
 
-/// Starts and kills `count` recordings at random points, each with `verify` after it; then lets one
+/// Starts and kills `count` recordings, with a screenshot each `interval`, at random points, each with `verify` after it; then lets one
 /// end by itself, and counts. `told` is called after each kill.
 ///
 /// # Errors
@@ -163,6 +161,7 @@ pub fn kill_recordings(
     store: StoreOptions,
     count: usize,
     seed: u64,
+    interval: Duration,
     told: impl Fn(usize),
 ) -> Result<Tally> {
     let moving = Moving::start()?;
@@ -171,8 +170,8 @@ pub fn kill_recordings(
     let mut runs: Vec<BTreeSet<u64>> = Vec::new();
     let mut tally = Tally::default();
     for number in 0..count {
-        let recording = Recording::start(&agent, moving.display())?;
-        let life = random.random_range(0..LONGEST.as_millis() as u64);
+        let recording = Recording::start(&agent, moving.display(), interval)?;
+        let life = random.random_range(0..(interval * LONGEST).as_millis() as u64);
         std::thread::sleep(Duration::from_millis(life));
         runs.push(recording.kill()?);
         tally.resumed += usize::from(spooled(agent.folder())? > 0);

@@ -61,7 +61,10 @@ async fn a_killed_recording_loses_one_screenshot_at_most_and_the_bucket_stays_cl
     let minio = Minio::start()?;
     minio.store("screens", "").await?;
     let options = minio.options("screens");
-    let killing = tokio::task::spawn_blocking(move || kill_recordings(options, 8, 5, |_| ()));
+    // Longer than a busy machine takes to code a screenshot and flush it to the disk.
+    let interval = Duration::from_secs(2);
+    let kill = move || kill_recordings(options, 6, 5, interval, |_| ());
+    let killing = tokio::task::spawn_blocking(kill);
     let tally = killing.await??;
     println!("{tally:?}");
     ensure!(tally.taken > 0, "no recording lived long enough");

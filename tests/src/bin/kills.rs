@@ -1,9 +1,14 @@
 //! Kills a real recording into MinIO at random points: `kills [COUNT [SEED]]`, 200 by default. Each
 //! kill may cost one screenshot, and `verify` must be clean after each.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use deskreel_tests::kills::kill_recordings;
 use deskreel_tests::minio::Minio;
+
+/// Between screenshots: enough for a machine that does nothing else.
+const INTERVAL: Duration = Duration::from_millis(500);
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -12,7 +17,7 @@ fn main() -> Result<()> {
     let minio = Minio::start()?;
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(minio.store("screens", ""))?;
-    let tally = kill_recordings(minio.options("screens"), count, seed, |done| {
+    let tally = kill_recordings(minio.options("screens"), count, seed, INTERVAL, |done| {
         if done % 20 == 0 {
             eprintln!("{done} kills");
         }
