@@ -151,6 +151,13 @@ fn a_recording_verifies_to_the_last_pixel_and_damage_is_named() -> Result<()> {
     let problems = report["streams"][0]["problems"].as_array().context("problems")?;
     assert!(!problems.is_empty());
     for problem in problems {
+        let object = problem["object"].as_str().context("an object")?;
+        // The index of the hour is a cache, and tells of what is gone.
+        if object.starts_with("index/desk/") {
+            let told = ["index-invents", "missing-object"];
+            assert!(problem["fault"].as_str().is_some_and(|f| told.contains(&f)), "{problem}");
+            continue;
+        }
         assert_eq!(problem["fault"], "missing-object", "{problem}");
         assert!(problem["time_ms"].as_u64() > Some(START), "{problem}");
         assert!(problem["object"].as_str().is_some_and(|key| key.starts_with("segments/desk/")));
