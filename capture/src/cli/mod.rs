@@ -7,6 +7,7 @@ mod import;
 mod operator;
 mod record;
 mod stats;
+mod tune;
 mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -21,6 +22,7 @@ Examples:
   deskreel frame --stream desk --list
   deskreel stats --stream desk --json
   deskreel verify --stream desk --deep
+  deskreel tune --live 10m --plot tune.svg
   deskreel admin sweep --all --dry-run
 
 The store is the Deskreel server on this machine unless --store, DESKREEL_STORE or the config file
@@ -42,6 +44,7 @@ enum Command {
     Import(import::Args),
     Frame(frame::Args),
     Stats(stats::Args),
+    Tune(tune::Args),
     Verify(verify::Args),
     Admin(admin::Args),
     /// Prints a completion script for a shell
@@ -63,6 +66,7 @@ pub async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Import(args) => import::run(args).await,
         Command::Frame(args) => frame::run(args).await,
         Command::Stats(args) => stats::run(args).await,
+        Command::Tune(args) => tune::run(args).await,
         Command::Verify(args) => verify::run(args).await,
         Command::Admin(args) => admin::run(args).await,
         Command::Completions { shell } => {

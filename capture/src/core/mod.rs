@@ -13,3 +13,4 @@ pub mod screen;
 pub mod sealed;
 pub mod spread;
 pub mod tail;
+pub mod tuning;
