@@ -1,5 +1,7 @@
 //! Each Lambda binary as AWS runs it: a process that speaks the Runtime API, real events, MinIO.
 
+#![allow(clippy::unwrap_used, reason = "all of this is tests, their helpers too")]
+
 #[path = "lambda/runtime_api.rs"]
 mod runtime_api;
 

@@ -1,5 +1,7 @@
 //! What the CloudFormation template promises, read from the template itself.
 
+#![allow(clippy::unwrap_used, reason = "all of this is tests, their helpers too")]
+
 use serde_json::{Value, json};
 
 fn template() -> Value {

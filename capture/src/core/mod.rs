@@ -6,6 +6,7 @@ pub mod exclusion;
 pub mod known;
 pub mod layout;
 pub mod outbox;
+mod packing;
 pub mod recorder;
 pub mod rival;
 pub mod sampling;

@@ -11,6 +11,7 @@ use deskreel_format::{
 use super::budget::{PackUse, SeekBudget, packs_to_clean};
 use super::known::{KnownTiles, PackTiles, Place};
 use super::layout::{layout_of, locate, position};
+use super::packing::code;
 use super::screen::{Dirty, Screen};
 use super::sealed::Sealed;
 use super::tail::Tail;
@@ -349,33 +350,13 @@ impl Recorder {
             });
         }
         let per_pack = tiles.len().div_ceil(tiles.len().div_ceil(most).max(1)).max(1);
-        let code = |chunk: &[(usize, TilePos)]| {
-            let mut rgb = vec![0; chunk.len() * tile.tile_bytes()];
-            for ((cell, _), out) in chunk.iter().zip(rgb.chunks_exact_mut(tile.tile_bytes())) {
-                let (surface, local) = locate(grids, *cell);
-                grids[surface].cut(surfaces[surface].picture.rgb(), local, out);
-            }
-            let positions: Vec<TilePos> = chunk.iter().map(|(_, position)| *position).collect();
-            Pack::encode(self.settings.codec, tile, &positions, &rgb)
-        };
-        // Packs know nothing of each other, so the several packs of a busy screen are coded side by
-        // side; one, the usual case, needs no thread of its own.
         let chunks: Vec<&[(usize, TilePos)]> = tiles.chunks(per_pack).collect();
-        let bytes: Vec<Result<Vec<u8>, FormatError>> = match chunks.as_slice() {
-            [] => Vec::new(),
-            [one] => vec![code(one)],
-            several => std::thread::scope(|scope| {
-                let running: Vec<_> =
-                    several.iter().map(|chunk| scope.spawn(|| code(chunk))).collect();
-                let join = |thread: std::thread::ScopedJoinHandle<'_, _>| match thread.join() {
-                    Ok(coded) => coded,
-                    Err(panic) => std::panic::resume_unwind(panic),
-                };
-                running.into_iter().map(join).collect()
-            }),
+        let cut = |cell: usize, out: &mut [u8]| {
+            let (surface, local) = locate(grids, cell);
+            grids[surface].cut(surfaces[surface].picture.rgb(), local, out);
         };
         let mut coded = Vec::new();
-        for (chunk, bytes) in chunks.into_iter().zip(bytes) {
+        for (chunk, bytes) in chunks.iter().zip(code(self.settings.codec, tile, &chunks, cut)) {
             let hashes: Vec<TileHash> =
                 chunk.iter().map(|(cell, _)| screen.hashes[*cell]).collect();
             coded.push((bytes?, hashes));

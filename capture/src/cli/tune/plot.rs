@@ -28,9 +28,8 @@ fn step(max: f64, parts: f64) -> f64 {
 /// The plot; `best` is the recommended row, `limit_bytes` the p95 that seeks are to keep.
 pub(super) fn svg(rows: &[Figures], best: Option<usize>, limit_bytes: u64) -> String {
     let (left, top, right, bottom) = FIELD;
-    let highest = |of: fn(&Figures) -> f64, floor: f64| {
-        rows.iter().map(of).fold(floor, f64::max) * 1.08
-    };
+    let highest =
+        |of: fn(&Figures) -> f64, floor: f64| rows.iter().map(of).fold(floor, f64::max) * 1.08;
     let max_x = highest(|row| row.bytes_per_screenshot / 1e3, 1.0);
     let max_y = highest(|row| row.seek_bytes.p95 as f64 / 1e3, limit_bytes as f64 / 1e3);
     let x = |kb: f64| left + kb / max_x * (right - left);
@@ -75,7 +74,11 @@ pub(super) fn svg(rows: &[Figures], best: Option<usize>, limit_bytes: u64) -> St
     for (number, row) in rows.iter().enumerate() {
         let (px, py) = (x(row.bytes_per_screenshot / 1e3), y(row.seek_bytes.p95 as f64 / 1e3));
         let shape = if row.codec == "webp" {
-            format!("<rect class=\"webp\" x=\"{:.1}\" y=\"{:.1}\" width=\"10\" height=\"10\">", px - 5.0, py - 5.0)
+            format!(
+                "<rect class=\"webp\" x=\"{:.1}\" y=\"{:.1}\" width=\"10\" height=\"10\">",
+                px - 5.0,
+                py - 5.0
+            )
         } else {
             format!("<circle class=\"screen\" cx=\"{px:.1}\" cy=\"{py:.1}\" r=\"5.5\">")
         };
