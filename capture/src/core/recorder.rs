@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use deskreel_format::codec::{Codec, TilePos};
 use deskreel_format::{
     Absence, CellChange, Digest, DomainKey, FormatError, Grid, Layout, Manifest, Moment,
-    MomentSummary, Pack, PackRef, Segment, SegmentId, TileHash, TileRef, TileSize,
+    MomentSummary, PackRef, Segment, SegmentId, TileHash, TileRef, TileSize,
 };
 
 use super::budget::{PackUse, SeekBudget, packs_to_clean};
