@@ -182,6 +182,9 @@ pub struct Recording {
     /// Bytes that showing one screenshot may always need, cold
     #[arg(long, default_value_t = SeekBudget::default().floor_bytes)]
     pub seek_bytes: u64,
+    /// Times what the screen itself needs that showing it, cold, may take
+    #[arg(long, default_value_t = SeekBudget::default().factor)]
+    pub seek_factor: f64,
 }
 
 /// The default tile size, pixels; chosen in docs/MEASUREMENTS.md.
@@ -203,7 +206,13 @@ impl Recording {
         let interval_ms = interval.map_or(Ok(10_000), |text| parse_duration(text));
         let budget = match self.seek_packs {
             0 => SeekBudget::NONE,
-            packs => SeekBudget { packs, floor_bytes: self.seek_bytes, ..SeekBudget::default() },
+            packs => {
+                if !self.seek_factor.is_finite() || self.seek_factor < 1.0 {
+                    return Err(Failure::usage("--seek-factor must be a number of at least 1"));
+                }
+                let (floor_bytes, factor) = (self.seek_bytes, self.seek_factor);
+                SeekBudget { packs, floor_bytes, factor, ..SeekBudget::default() }
+            }
         };
         let codec = Codec::ALL.into_iter().find(|codec| codec.name() == self.codec);
         let domain = file.domain_key.as_deref().unwrap_or("this desktop alone");

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::common::{DEFAULT_CODEC, DEFAULT_PACK_PIXELS, DEFAULT_TILE, Failure, print, progress};
 use crate::agent::LEASE_MS;
 use crate::config::parse_duration;
+use crate::core::budget::SeekBudget;
 use crate::core::known::KnownTiles;
 use crate::core::recorder::{Recorder, Settings};
 use crate::core::tuning::{Candidate, Day, Figures, SeekLimit, Trial, recommend};
@@ -118,7 +119,7 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let codec = codec.unwrap_or(Codec::Screen);
     let mut candidates = if args.curve { Vec::new() } else { Candidate::all(tile, codec) };
     if args.curve {
-        let budgets = [crate::core::budget::SeekBudget::NONE, Default::default()];
+        let budgets = [SeekBudget::NONE, SeekBudget::default()];
         candidates.extend(budgets.map(|budget| Candidate { tile, codec, budget }));
         candidates.extend(Candidate::curve(tile, codec));
     }
@@ -126,7 +127,9 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let trials = tokio::task::spawn_blocking(trying).await.map_err(Failure::failed)??;
     let rows: Vec<Figures> = trials.iter().map(|trial| trial.figures(&day)).collect();
     let limit = SeekLimit { p95_bytes: args.seek_kb * 1_000, requests: args.seek_requests };
-    let best = recommend(&rows, &limit);
+    let usual = Candidate { tile, codec, budget: SeekBudget::default() };
+    let usual = trials.iter().position(|trial| trial.candidate == usual);
+    let best = recommend(&rows, usual, &limit);
     if let Some(path) = &args.plot {
         let svg = plot::svg(&rows, best.as_ref().map(|(row, _)| *row), limit.p95_bytes);
         std::fs::write(path, svg).map_err(|error| {
@@ -216,7 +219,11 @@ fn flags(candidate: &Candidate) -> String {
         packs => packs,
     };
     let bytes = candidate.budget.floor_bytes;
-    let bytes = if packs == 0 { String::new() } else { format!(" --seek-bytes {bytes}") };
+    let factor = candidate.budget.factor;
+    let bytes = match packs {
+        0 => String::new(),
+        _ => format!(" --seek-bytes {bytes} --seek-factor {factor}"),
+    };
     let (tile, codec) = (candidate.tile.pixels(), candidate.codec.name());
     format!("--tile {tile} --codec {codec} --seek-packs {packs}{bytes}")
 }

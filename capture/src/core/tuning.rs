@@ -141,12 +141,19 @@ pub struct SeekLimit {
     pub requests: u64,
 }
 
-/// Figures this close in bytes count as equal; the cheaper to compute wins.
+/// Figures this close in bytes count as equal.
 const CLOSE: f64 = 1.03;
+/// Time measured once is rough: only a row that computes less than this share of the usual one's
+/// time is worth leaving the defaults for.
+const FASTER: f64 = 0.7;
 
-/// The row to recommend and why: the fewest bytes a day within the seek limit; of rows within 3 %
-/// of that, the one that computes least. `None` for no rows.
-pub fn recommend(rows: &[Figures], limit: &SeekLimit) -> Option<(usize, String)> {
+/// The row to recommend and why: the fewest bytes a day within the seek limit. Of rows within 3 %
+/// of that, row `usual` (the defaults), unless another computes far less. `None` for no rows.
+pub fn recommend(
+    rows: &[Figures],
+    usual: Option<usize>,
+    limit: &SeekLimit,
+) -> Option<(usize, String)> {
     let within = |row: &&Figures| {
         row.seek_bytes.p95 <= limit.p95_bytes && row.seek_requests.max <= limit.requests
     };
@@ -161,16 +168,23 @@ pub fn recommend(rows: &[Figures], limit: &SeekLimit) -> Option<(usize, String)>
         return Some((nearest, reason));
     };
     let close = |i: &usize| within(&&rows[*i]) && rows[*i].bytes_per_day <= least * CLOSE;
-    let best = (0..rows.len())
+    let by_time =
+        |a: &usize, b: &usize| rows[*a].ms_per_screenshot.total_cmp(&rows[*b].ms_per_screenshot);
+    let fastest = (0..rows.len()).filter(close).min_by(by_time)?;
+    let usual = usual
         .filter(close)
-        .min_by(|a, b| rows[*a].ms_per_screenshot.total_cmp(&rows[*b].ms_per_screenshot))?;
-    let reason = if rows[best].bytes_per_day > least {
-        "within 3 % of the fewest bytes a day of all whose cold seeks are within the limit, and the \
-         least computing among those"
-    } else {
-        "the fewest bytes a day of all whose cold seeks are within the limit"
+        .filter(|usual| rows[fastest].ms_per_screenshot >= rows[*usual].ms_per_screenshot * FASTER);
+    let reason = match usual {
+        Some(_) => {
+            "the defaults: within 3 % of the fewest bytes a day of all whose cold seeks are within \
+             the limit, and none of those computes far less"
+        }
+        None => {
+            "within 3 % of the fewest bytes a day of all whose cold seeks are within the limit, and \
+             the least computing among those"
+        }
     };
-    Some((best, reason.to_owned()))
+    Some((usual.unwrap_or(fastest), reason.to_owned()))
 }
 
 #[cfg(test)]
@@ -210,10 +224,19 @@ mod tests {
     fn the_cheapest_within_the_limit_is_recommended_and_ties_go_to_less_computing() {
         let limit = SeekLimit { p95_bytes: 700, requests: 32 };
         let rows = [row(10.0, 900, 1.0), row(50.0, 600, 9.0), row(51.0, 600, 2.0)];
-        assert_eq!(recommend(&rows, &limit).unwrap().0, 2);
-        assert_eq!(recommend(&rows[..2], &limit).unwrap().0, 1);
-        let (nearest, reason) = recommend(&rows[..1], &limit).unwrap();
+        assert_eq!(recommend(&rows, None, &limit).unwrap().0, 2);
+        assert_eq!(recommend(&rows[..2], None, &limit).unwrap().0, 1);
+        let (nearest, reason) = recommend(&rows[..1], None, &limit).unwrap();
         assert!(nearest == 0 && reason.starts_with("no candidate"), "{reason}");
-        assert!(recommend(&[], &limit).is_none());
+        assert!(recommend(&[], None, &limit).is_none());
+    }
+    #[test]
+    fn the_defaults_stay_unless_another_computes_far_less() {
+        let limit = SeekLimit { p95_bytes: 700, requests: 32 };
+        let rows = [row(50.0, 600, 9.0), row(51.0, 600, 10.0), row(51.0, 600, 2.0)];
+        assert_eq!(recommend(&rows[..2], Some(1), &limit).unwrap().0, 1);
+        assert_eq!(recommend(&rows, Some(1), &limit).unwrap().0, 2);
+        let dear = [row(50.0, 600, 9.0), row(80.0, 600, 9.0)];
+        assert_eq!(recommend(&dear, Some(1), &limit).unwrap().0, 0);
     }
 }
