@@ -68,7 +68,9 @@ async fn an_imported_recording_comes_back_bit_for_bit_from_minio() -> Result<()>
     }
     agent.prove(&expected).await?;
     let stats: serde_json::Value = serde_json::from_str(&agent.run_ok(&["stats", "--json"])?)?;
-    let stored: u64 = bucket.list_all("").await?.iter().map(|object| object.size).sum();
+    // The figures are those of the segments; the indexes of hours can be made anew from them.
+    let segments = bucket.list_all("segments/").await?;
+    let stored: u64 = segments.iter().map(|object| object.size).sum();
     assert_eq!(stats["screenshots"], 12);
     assert_eq!(stats["bytes"], stored, "the figures are not those of the bucket");
     let again = agent.run_ok(&arguments)?;
