@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn the_programs_of_the_test_desktop_are_those_it_asks_for() {
-        let needs = GROUPS[..2].iter().copied().flatten();
+        let needs = GROUPS[..3].iter().copied().flatten();
         let programs: Vec<&str> = needs
             .filter(|need| !matches!(need.package, "chromium" | "chromium-driver" | "dbus-daemon"))
             .filter_map(|need| match need.found_by {
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn the_looks_of_the_test_desktop_are_those_it_asks_for() {
-        let needs = GROUPS[..2].iter().copied().flatten();
+        let needs = GROUPS[..3].iter().copied().flatten();
         let packages: Vec<&str> = needs
             .filter(|need| need.found_by == FoundBy::Package)
             .map(|need| need.package)
