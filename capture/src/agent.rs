@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use deskreel_format::{Grid, Manifest, StreamName, TileHash};
-use deskreel_store::{ObjectStore, Put, PutMode, StoreError};
+use deskreel_store::{ObjectStore, Put, StoreError};
 
 use crate::core::known::{KnownTiles, PackTiles};
 use crate::core::recorder::Settings;
 use crate::core::sealed::Sealed;
-use crate::journal::{Journal, KnownSegment};
+use crate::journal::{Journal, KnownSegment, is_full};
 use crate::reader::{Listed, ReadError, StreamReader};
 
 pub use deskreel_upkeep::plan::LEASE_MS;
@@ -113,7 +113,7 @@ pub async fn start(
     for (done, entry) in missing.iter().enumerate() {
         progress(done, missing.len());
         let segment = tiles_of(reader, settings, *entry).await?;
-        journal.append(&segment).map_err(state)?;
+        journal.append(&segment);
         by_id.insert(entry.id, segment);
     }
     let mut known = KnownTiles::new(LEASE_MS);
@@ -124,7 +124,12 @@ pub async fn start(
     });
     // Once most of it is history, the journal is written anew.
     if remembered_count > 2 * kept.len() + 1_000 {
-        journal.rewrite(settings.tile, &settings.domain, &kept).map_err(state)?;
+        match journal.rewrite(settings.tile, &settings.domain, &kept) {
+            Err(error) if is_full(&error) => {
+                tracing::warn!(%error, path = %path.display(), "old known tiles stay on the disk");
+            }
+            rewritten => rewritten.map_err(state)?,
+        }
     }
     Ok(Start { known, segments, journal, reread: missing.len() })
 }
@@ -214,13 +219,8 @@ impl Uploader {
         bytes: Bytes,
     ) -> Result<(), StoreError> {
         let key = self.stream.segment_key(id);
-        let put = Put {
-            mode: PutMode::Create,
-            content_type: "application/octet-stream",
-            cache_control: Some("public, max-age=172800, immutable"),
-        };
         let size = bytes.len() as u64;
-        match self.store.put(&key, bytes, put).await {
+        match self.store.put(&key, bytes, Put::ONCE).await {
             // An earlier attempt whose answer was lost: writers never reuse an id, so an object of
             // this key and size is this one.
             Err(StoreError::AlreadyExists { .. }) if self.store.head(&key).await?.size == size => {

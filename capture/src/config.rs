@@ -1,27 +1,19 @@
-//! The config file: the same settings as the flags, which win over the environment, which wins over
-//! the file.
+//! The config file, and how people write lengths of time, sizes and times.
+//!
+//! Which keys there are is not told here: every setting that a command takes from the environment is a
+//! key (see [`cli::settings`](crate::cli::settings)).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
-use crate::location::StoreOptions;
-
-/// Everything a config file may say. Unknown keys are errors.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// What a config file says: for each key its values, as a flag would have them. Some are secrets, so
+/// it has no `Debug`.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct ConfigFile {
-    /// The store.
-    #[serde(flatten)]
-    pub store: StoreOptions,
-    /// Stream to record.
-    pub stream: Option<String>,
-    /// Time between screenshots, such as `10s`.
-    pub interval: Option<String>,
-    /// Bytes that may wait on the disk while the store does not answer, such as `2GB`.
-    pub spool_budget: Option<String>,
-    /// Secret of the sharing domain.
-    pub domain_key: Option<String>,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Values by key; several only of lists.
+    pub values: BTreeMap<String, Vec<String>>,
 }
 
 /// Why a config file could not be used.
@@ -46,64 +38,65 @@ pub enum ConfigError {
 }
 
 impl ConfigFile {
-    /// Reads the file at `path`; without `required` a missing one is an empty one.
+    /// Reads the file at `path`, which may have these keys; without `required` a missing one is an
+    /// empty one.
     ///
     /// # Errors
     /// [`ConfigError`] naming the file and the line.
-    pub fn load(path: &Path, required: bool) -> Result<Self, ConfigError> {
-        let text = match std::fs::read_to_string(path) {
+    pub fn load(path: &Path, required: bool, keys: &[&str]) -> Result<Self, ConfigError> {
+        let path = path.to_owned();
+        let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => {
-                return Ok(Self::default());
+                return Ok(Self { path, ..Self::default() });
             }
-            Err(source) => return Err(ConfigError::Read { path: path.to_owned(), source }),
+            Err(source) => return Err(ConfigError::Read { path, source }),
         };
-        Self::parse(&text).map_err(|reason| ConfigError::Parse { path: path.to_owned(), reason })
-    }
-
-    /// Reads the text of a config file.
-    fn parse(text: &str) -> Result<Self, String> {
-        // `flatten` hides unknown keys from serde, so they are looked for first.
-        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| e.to_string())?;
-        if let Some(unknown) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            let near = KEYS.iter().min_by_key(|known| strsim::levenshtein(known, unknown));
-            let near = near.copied().unwrap_or("store");
-            return Err(format!("there is no key '{unknown}'; did you mean '{near}'?"));
+        match parse(&text, keys) {
+            Ok(values) => Ok(Self { path, values }),
+            Err(reason) => Err(ConfigError::Parse { path, reason }),
         }
-        let text = |key: &str| match table.get(key) {
-            None => Ok(None),
-            Some(toml::Value::String(text)) => Ok(Some(text.clone())),
-            Some(_) => Err(format!("the value of '{key}' must be a text in quotes")),
-        };
-        Ok(Self {
-            store: StoreOptions {
-                store: text("store")?,
-                endpoint: text("endpoint")?,
-                region: text("region")?,
-                access_key_id: text("access_key_id")?,
-                secret_access_key: text("secret_access_key")?,
-                timeout_ms: text("store_timeout")?.map(|t| parse_duration(&t)).transpose()?,
-            },
-            stream: text("stream")?,
-            interval: text("interval")?,
-            spool_budget: text("spool_budget")?,
-            domain_key: text("domain_key")?,
-        })
     }
 }
 
-const KEYS: [&str; 10] = [
-    "store",
-    "endpoint",
-    "region",
-    "access_key_id",
-    "secret_access_key",
-    "store_timeout",
-    "stream",
-    "interval",
-    "spool_budget",
-    "domain_key",
-];
+/// Reads the text of a config file. What it says never shows a value: it may be a secret.
+fn parse(text: &str, keys: &[&str]) -> Result<BTreeMap<String, Vec<String>>, String> {
+    let line_of = |at: usize| text[..at.min(text.len())].matches('\n').count() + 1;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        let line = error.span().map_or(1, |span| line_of(span.start));
+        format!("line {line}: {}", error.message())
+    })?;
+    let mut values = BTreeMap::new();
+    for (key, value) in table {
+        let line = text.lines().position(|line| line.trim_start().starts_with(&key));
+        let line = line.map_or(1, |index| index + 1);
+        if !keys.contains(&key.as_str()) {
+            let near = keys.iter().min_by_key(|known| strsim::levenshtein(known, &key));
+            let near = near.map_or(String::new(), |near| format!("; did you mean '{near}'?"));
+            return Err(format!("line {line}: there is no key '{key}'{near}"));
+        }
+        let list = match value {
+            toml::Value::Array(list) => list,
+            single => vec![single],
+        };
+        let texts: Option<Vec<String>> = list.into_iter().map(scalar).collect();
+        let texts = texts.ok_or_else(|| {
+            format!("line {line}: '{key}' must be a text in quotes, a number or a list of texts")
+        })?;
+        values.insert(key, texts);
+    }
+    Ok(values)
+}
+
+fn scalar(value: toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Float(number) => Some(number.to_string()),
+        toml::Value::Boolean(is) => Some(is.to_string()),
+        _ => None,
+    }
+}
 
 /// `10s`, `2m`, `1h`, `500ms`: a positive length of time in milliseconds, at most a day.
 ///
@@ -122,6 +115,14 @@ pub fn parse_duration(text: &str) -> Result<u32, String> {
     };
     let length = number.checked_mul(unit).filter(|ms| (1..=86_400_000).contains(ms));
     Ok(length.ok_or_else(|| format!("'{text}' is not between 1ms and 24h"))? as u32)
+}
+
+/// The same, and `0s` for none.
+///
+/// # Errors
+/// A text that says what is expected.
+pub fn parse_span(text: &str) -> Result<u32, String> {
+    if matches!(text, "0" | "0s") { Ok(0) } else { parse_duration(text) }
 }
 
 /// `2GB`, `500MB`, `64KB`: a number of bytes in decimal units.
@@ -198,16 +199,29 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_an_error_that_names_the_nearest() {
-        let error = ConfigFile::parse("streem = \"x\"").unwrap_err();
-        assert!(error.contains("'streem'") && error.contains("'stream'"), "{error}");
-        let error = ConfigFile::parse("stream = 5").unwrap_err();
-        assert!(error.contains("'stream'"), "{error}");
-        let config = ConfigFile::parse("store = \"s3://b\"\ninterval = \"5s\"").unwrap();
-        assert_eq!(config.store.store.as_deref(), Some("s3://b"));
-        assert_eq!(config.interval.as_deref(), Some("5s"));
-        let config = ConfigFile::parse("store_timeout = \"20s\"").unwrap();
-        assert_eq!(config.store.timeout_ms, Some(20_000));
-        assert!(ConfigFile::parse("store_timeout = \"20\"").unwrap_err().contains("'20'"));
+    fn an_unknown_key_is_an_error_that_names_the_line_and_the_nearest() {
+        let keys = ["store", "stream", "tile", "exclude", "secret"];
+        let error = parse("# mine\nstreem = \"x\"", &keys).unwrap_err();
+        assert_eq!(error, "line 2: there is no key 'streem'; did you mean 'stream'?");
+        let error = parse("[stream]\nx = 1", &keys).unwrap_err();
+        assert!(error.contains("'stream' must be"), "{error}");
+        let values = parse("stream = \"a\"\ntile = 32\nexclude = [\"x\", \"y\"]", &keys).unwrap();
+        assert_eq!(values["stream"], ["a"]);
+        assert_eq!(values["tile"], ["32"]);
+        assert_eq!(values["exclude"], ["x", "y"]);
+    }
+
+    #[test]
+    fn no_error_shows_a_value() {
+        let keys = ["secret"];
+        for text in [
+            "secret = \"hunter2",
+            "secret = hunter2",
+            "secret = { hunter2 = 1 }",
+            "secrte = \"hunter2\"",
+        ] {
+            let error = parse(text, &keys).unwrap_err();
+            assert!(!error.contains("hunter2") && error.starts_with("line 1: "), "{error}");
+        }
     }
 }

@@ -15,11 +15,15 @@ const MAGIC: &[u8; 8] = b"DRKNOWN1";
 /// No record is larger: the tiles of one segment.
 const MAX_RECORD: usize = 1 << 28;
 
-/// The open file, positioned at its end.
+/// The open file, positioned at its end; none while the disk is full.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
-    file: File,
+    file: Option<File>,
+    /// Its bytes, up to the last whole record.
+    good: u64,
+    /// The last write failed, which was told.
+    failed: bool,
 }
 
 /// What a journal remembers of one segment.
@@ -33,7 +37,8 @@ pub struct KnownSegment {
 
 impl Journal {
     /// Opens or creates the journal at `path` and reads what it knows. `tile` and `domain` must be
-    /// those with which the hashes were made, or the file is begun anew.
+    /// those with which the hashes were made, or the file is begun anew. On a full disk it remembers
+    /// nothing.
     ///
     /// # Errors
     /// What the file system answered.
@@ -61,20 +66,46 @@ impl Journal {
             }
             None => (Vec::new(), 0),
         };
-        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-        file.set_len(good as u64)?;
-        if good == 0 {
-            file.write_all(&start)?;
+        let mut journal =
+            Self { path: path.to_owned(), file: None, good: good as u64, failed: false };
+        match journal.begin(&start) {
+            Err(error) if is_full(&error) => {
+                tracing::warn!(%error, path = %path.display(), "known tiles will not be remembered");
+            }
+            begun => begun?,
         }
-        Ok((Self { path: path.to_owned(), file }, segments))
+        Ok((journal, segments))
     }
 
-    /// Remembers a segment that the bucket acknowledged.
-    ///
-    /// # Errors
-    /// What the file system answered; the index in memory stays right.
-    pub fn append(&mut self, segment: &KnownSegment) -> io::Result<()> {
-        self.file.write_all(&record(segment))
+    /// Cuts off what is torn, and writes the header where there is none.
+    fn begin(&mut self, header: &[u8]) -> io::Result<()> {
+        let mut file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+        file.set_len(self.good)?;
+        if self.good == 0 {
+            file.write_all(header)?;
+            self.good = header.len() as u64;
+        }
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Remembers a segment that the bucket acknowledged. When that fails the log tells it once; the
+    /// index in memory stays right, and the next start reads from the bucket what is missing.
+    pub fn append(&mut self, segment: &KnownSegment) {
+        let Some(file) = &mut self.file else { return };
+        let record = record(segment);
+        // A torn record would hide all that follow.
+        let written =
+            file.write_all(&record).or_else(|error| file.set_len(self.good).and(Err(error)));
+        match written {
+            Ok(()) => (self.good, self.failed) = (self.good + record.len() as u64, false),
+            Err(error) if !self.failed => {
+                let path = self.path.display();
+                tracing::warn!(%error, %path, "known tiles are not remembered");
+                self.failed = true;
+            }
+            Err(_) => {}
+        }
     }
 
     /// Replaces the whole journal by `segments`, atomically.
@@ -89,14 +120,19 @@ impl Journal {
     ) -> io::Result<()> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
-        fresh.write_all(&header(tile, domain))?;
-        for segment in segments {
-            fresh.write_all(&record(segment))?;
-        }
+        let mut bytes = header(tile, domain);
+        segments.iter().for_each(|segment| bytes.extend(record(segment)));
+        fresh.write_all(&bytes)?;
         fresh.persist(&self.path).map_err(|error| error.error)?;
-        self.file = OpenOptions::new().append(true).open(&self.path)?;
+        self.file = Some(OpenOptions::new().append(true).open(&self.path)?);
+        self.good = bytes.len() as u64;
         Ok(())
     }
+}
+
+/// Whether there is no room on the disk.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Hashes made with another tile size or key say nothing: the header holds a trace of both.
@@ -187,17 +223,17 @@ mod tests {
         let (mut journal, known) = Journal::open(&path, tile, &key).unwrap();
         assert!(known.is_empty());
         let segments = [segment(1, 3), segment(2, 0), segment(3, 200)];
-        segments.iter().for_each(|segment| journal.append(segment).unwrap());
+        segments.iter().for_each(|segment| journal.append(segment));
         let (_, known) = Journal::open(&path, tile, &key).unwrap();
         assert_eq!(known, segments);
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
         let (mut journal, known) = Journal::open(&path, tile, &key).unwrap();
         assert_eq!(known, segments[..2]);
-        journal.append(&segments[2]).unwrap();
+        journal.append(&segments[2]);
         assert_eq!(Journal::open(&path, tile, &key).unwrap().1, segments);
         journal.rewrite(tile, &key, &segments[1..]).unwrap();
-        journal.append(&segments[0]).unwrap();
+        journal.append(&segments[0]);
         assert_eq!(Journal::open(&path, tile, &key).unwrap().1.len(), 3);
     }
 
@@ -206,7 +242,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("known");
         let (tile, key) = (TileSize::new(16).unwrap(), DomainKey::new([1; 32]));
-        Journal::open(&path, tile, &key).unwrap().0.append(&segment(1, 3)).unwrap();
+        Journal::open(&path, tile, &key).unwrap().0.append(&segment(1, 3));
         let other = TileSize::new(32).unwrap();
         assert!(Journal::open(&path, other, &key).unwrap().1.is_empty());
         assert!(Journal::open(&path, tile, &key).unwrap().1.is_empty());

@@ -1,21 +1,20 @@
 //! Which store to use, and how to get in.
 
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use deskreel_format::StreamName;
-use deskreel_store::{
-    Credentials, ListPage, Object, ObjectMeta, ObjectStore, Put, S3Config, S3Store, StoreError,
-};
-use serde::{Deserialize, Serialize};
+use deskreel_store::{Credentials, ObjectStore, S3Config, S3Store, StoreError};
+use serde::Deserialize;
+
+use crate::granted::GrantedStore;
+use crate::secret::Secret;
 
 /// The server that `deskreel-server serve` and the demo start by default.
 pub const LOCAL_SERVER: &str = "http://127.0.0.1:8420";
 
 /// How a store is named on the command line, in the environment or in the config file.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoreOptions {
     /// `s3://bucket/prefix`, or the `http://` origin of a Deskreel server that grants access.
     pub store: Option<String>,
@@ -26,8 +25,9 @@ pub struct StoreOptions {
     /// Access key id; without it the standard AWS chain is asked.
     pub access_key_id: Option<String>,
     /// Secret of the access key; better given by the environment.
-    #[serde(skip_serializing)]
-    pub secret_access_key: Option<String>,
+    pub secret_access_key: Option<Secret>,
+    /// Bearer token for a Deskreel server that asks for one.
+    pub token: Option<Secret>,
     /// Longest silence of the store before a request is tried again, milliseconds.
     pub timeout_ms: Option<u32>,
 }
@@ -122,9 +122,8 @@ impl StoreOptions {
         }
         if address.starts_with("http://") || address.starts_with("https://") {
             let (origin, stream, timeout) = (address.to_owned(), stream.clone(), self.timeout());
-            let door = Door { origin, stream, role, timeout };
-            let store = RwLock::new(door.enter().await?);
-            return Ok(Arc::new(GrantedStore { door, store }));
+            let door = Door { origin, stream, role, timeout, token: self.token.clone() };
+            return Ok(Arc::new(GrantedStore::enter(door).await?));
         }
         Err(LocationError::Address { address: address.to_owned() })
     }
@@ -145,7 +144,7 @@ impl StoreOptions {
         if let (Some(id), Some(secret)) = (&self.access_key_id, &self.secret_access_key) {
             config.credentials = Credentials::Static {
                 access_key_id: id.clone(),
-                secret_access_key: secret.clone(),
+                secret_access_key: secret.expose().to_owned(),
                 session_token: None,
             };
         }
@@ -172,11 +171,19 @@ const DOOR_ATTEMPTS: u32 = 3;
 
 /// A server that grants access.
 #[derive(Debug, Clone)]
-struct Door {
+pub(crate) struct Door {
     origin: String,
     stream: StreamName,
     role: Role,
     timeout: Option<Duration>,
+    token: Option<Secret>,
+}
+
+/// The time in a `Date` header, UTC milliseconds.
+fn date_ms(value: &reqwest::header::HeaderValue) -> Option<u64> {
+    let text = value.to_str().ok()?;
+    let time = jiff::fmt::rfc2822::parse(text).ok()?;
+    u64::try_from(time.timestamp().as_millisecond()).ok()
 }
 
 /// A request for access that got none.
@@ -195,10 +202,28 @@ struct Grant {
     access_key_id: String,
     secret_access_key: String,
     session_token: Option<String>,
+    /// By the server's clock.
+    expires_at_ms: Option<u64>,
+    /// The server's time when it answered, UTC milliseconds.
+    #[serde(skip)]
+    answered_at_ms: Option<u64>,
+}
+
+/// A way in that a server gave.
+pub(crate) struct Entered {
+    /// The store, with the keys of the grant.
+    pub(crate) store: S3Store,
+    /// For how long the keys hold, if the server said so. Both ends by its clock: this machine's may
+    /// be wrong.
+    pub(crate) life: Option<Duration>,
 }
 
 impl Door {
-    async fn enter(&self) -> Result<S3Store, LocationError> {
+    /// Asks for a grant.
+    ///
+    /// # Errors
+    /// Any [`LocationError`] of asking.
+    pub(crate) async fn enter(&self) -> Result<Entered, LocationError> {
         let mut pause = Duration::from_millis(200);
         for _ in 1..DOOR_ATTEMPTS {
             match self.ask().await {
@@ -225,12 +250,19 @@ impl Door {
         };
         let request = serde_json::json!({ "stream": self.stream.as_str(), "role": role });
         let url = format!("{}/-/api/grant", self.origin);
-        let sent = client.post(url).json(&request).send().await;
+        let mut request = client.post(url).json(&request);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token.expose());
+        }
+        let sent = request.send().await;
         let answer = sent.map_err(|error| self.unreachable(&error))?;
         let status = answer.status();
+        let answered_at_ms = answer.headers().get(reqwest::header::DATE).and_then(date_ms);
         let body = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|error| Setback {
+            let grant: Result<Grant, _> = serde_json::from_slice(&body);
+            let grant = grant.map(|grant| Grant { answered_at_ms, ..grant });
+            return grant.map_err(|error| Setback {
                 error: self.refused(format!("its answer is no grant: {error}")),
                 passing: false,
             });
@@ -241,7 +273,12 @@ impl Door {
         Err(Setback { error: self.refused(reason), passing })
     }
 
-    async fn store(&self, grant: Grant) -> Result<S3Store, LocationError> {
+    async fn store(&self, grant: Grant) -> Result<Entered, LocationError> {
+        let answered_at_ms = grant.answered_at_ms.unwrap_or_else(|| {
+            let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        });
+        let life_ms = grant.expires_at_ms.map(|end| end.saturating_sub(answered_at_ms));
         let mut config = S3Config::new(grant.bucket, grant.prefix.trim_matches('/'));
         config.endpoint = Some(grant.endpoint);
         config.region = Some(grant.region);
@@ -251,7 +288,8 @@ impl Door {
             session_token: grant.session_token,
         };
         be_patient(&mut config, self.timeout);
-        Ok(S3Store::connect(&config).await?)
+        let store = S3Store::connect(&config).await?;
+        Ok(Entered { store, life: life_ms.map(Duration::from_millis) })
     }
 
     fn refused(&self, reason: String) -> LocationError {
@@ -275,73 +313,14 @@ impl Door {
     }
 }
 
-/// A store whose credentials expire: when they do, access is asked for again, once a request.
-#[derive(Debug)]
-struct GrantedStore {
-    door: Door,
-    store: RwLock<S3Store>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl GrantedStore {
-    fn current(&self) -> S3Store {
-        self.store.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
-    }
-
-    async fn renew(&self) -> Result<S3Store, StoreError> {
-        let fresh = self.door.enter().await.map_err(|error| match error {
-            LocationError::Store(error) => error,
-            LocationError::Unreachable { origin, reason } => {
-                StoreError::Unreachable { endpoint: origin, reason, attempts: 1 }
-            }
-            other => StoreError::InvalidConfig { reason: other.to_string() },
-        })?;
-        *self.store.write().unwrap_or_else(std::sync::PoisonError::into_inner) = fresh.clone();
-        Ok(fresh)
-    }
-}
-
-/// Runs a request, and once more with fresh credentials if they had expired.
-macro_rules! renewing {
-    ($self:ident, $store:ident => $request:expr) => {{
-        let $store = $self.current();
-        match $request.await {
-            Err(StoreError::CredentialsExpired) => {
-                let $store = $self.renew().await?;
-                $request.await
-            }
-            outcome => outcome,
-        }
-    }};
-}
-
-#[async_trait::async_trait]
-impl ObjectStore for GrantedStore {
-    async fn put(&self, key: &str, bytes: Bytes, put: Put<'_>) -> Result<(), StoreError> {
-        renewing!(self, store => store.put(key, bytes.clone(), put))
-    }
-
-    async fn get(
-        &self,
-        key: &str,
-        range: Option<std::ops::Range<u64>>,
-    ) -> Result<Object, StoreError> {
-        renewing!(self, store => store.get(key, range.clone()))
-    }
-
-    async fn head(&self, key: &str) -> Result<ObjectMeta, StoreError> {
-        renewing!(self, store => store.head(key))
-    }
-
-    async fn list(
-        &self,
-        prefix: &str,
-        start_after: Option<&str>,
-        limit: usize,
-    ) -> Result<ListPage, StoreError> {
-        renewing!(self, store => store.list(prefix, start_after, limit))
-    }
-
-    async fn delete(&self, keys: &[String]) -> Result<(), StoreError> {
-        renewing!(self, store => store.delete(keys))
+    #[test]
+    fn a_servers_time_is_read_as_http_writes_it() {
+        let date = reqwest::header::HeaderValue::from_static("Tue, 24 Nov 2026 16:00:00 GMT");
+        assert_eq!(date_ms(&date), Some(1_795_536_000_000));
+        assert_eq!(date_ms(&reqwest::header::HeaderValue::from_static("now")), None);
     }
 }

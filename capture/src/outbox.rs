@@ -1,6 +1,7 @@
 //! The outbox at work: segments go to disk first, then to the bucket, whatever network, store and disk
 //! do meanwhile. What to do is decided by [`core::outbox`](crate::core::outbox).
 
+mod boards;
 mod rolling;
 mod uploading;
 mod watching;
@@ -21,12 +22,14 @@ use crate::core::known::PackTiles;
 use crate::core::outbox::{Outbox as Queue, Parcel, Room, gaps};
 use crate::core::recorder::Recorder;
 use crate::core::sealed::Sealed;
-use crate::journal::Journal;
+use crate::core::storyboard::Board;
+use crate::journal::{Journal, is_full};
 use crate::location::StoreOptions;
 use crate::recording::Delivery;
 use crate::rival::Rival;
 use crate::spool::Spool;
 
+use self::boards::Boards;
 use self::rolling::Rolling;
 use self::uploading::{Way, run};
 
@@ -70,6 +73,8 @@ pub struct Status {
     pub arrived_bytes: u64,
     /// Time of the last moment that arrived, UTC milliseconds.
     pub last_arrived_ms: Option<u64>,
+    /// When the store last acknowledged a segment, UTC milliseconds.
+    pub last_upload_ms: Option<u64>,
     /// Screenshots given up since the start.
     pub given_up_moments: usize,
     /// What is wrong, and since when; `None` while all is well.
@@ -121,6 +126,8 @@ struct State {
     status: Status,
     /// Writers of this run.
     run: HashSet<u32>,
+    /// The spool could not be written, which was told.
+    spool_failed: bool,
 }
 
 #[derive(Debug)]
@@ -132,6 +139,7 @@ struct Shared {
     live: bool,
     state: Mutex<State>,
     rolling: Mutex<Rolling>,
+    boards: Mutex<Boards>,
     own: HashSet<u32>,
     /// Another agent that records the stream and was there before.
     rival: watch::Sender<Option<Rival>>,
@@ -176,8 +184,14 @@ impl Outbox {
             bodies.extend(found.parcels.iter().map(|p| (p.id, Body { bytes: None, packs: None })));
             queue.resume(found.parcels);
         }
-        let state =
-            State { queue, bodies, gaps: pending, status: Status::default(), run: HashSet::new() };
+        let state = State {
+            queue,
+            bodies,
+            gaps: pending,
+            status: Status::default(),
+            run: HashSet::new(),
+            spool_failed: false,
+        };
         let shared = Arc::new(Shared {
             stream: setup.stream,
             spool: setup.spool,
@@ -186,6 +200,7 @@ impl Outbox {
             live: setup.live,
             state: Mutex::new(state),
             rolling: Mutex::default(),
+            boards: Mutex::default(),
             own,
             rival: watch::Sender::new(None),
             news: Notify::new(),
@@ -222,6 +237,26 @@ impl Outbox {
         drop(state);
         shared.news.notify_one();
         shared.changed();
+    }
+
+    /// To the uploader; it is kept in memory alone.
+    pub fn deliver_board(&self, board: Board) {
+        self.shared.boards().add(board);
+        self.shared.changed();
+    }
+
+    /// Waits until no storyboard waits, for at most `patience`; what waits longer is lost.
+    pub async fn finish_boards(&self, patience: Duration) {
+        let mut changes = self.shared.changes.subscribe();
+        let uploaded = async {
+            while !self.shared.boards().is_empty() {
+                // The sender lives as long as this outbox does.
+                let _ = changes.changed().await;
+            }
+        };
+        if tokio::time::timeout(patience, uploaded).await.is_err() {
+            tracing::warn!("the last storyboards could not be stored");
+        }
     }
 
     /// How it does.
@@ -326,6 +361,10 @@ impl Delivery for Arc<Outbox> {
     fn deliver(&mut self, sealed: Sealed) {
         Outbox::deliver(self, sealed);
     }
+
+    fn deliver_board(&mut self, board: Board) {
+        Outbox::deliver_board(self, board);
+    }
 }
 
 impl Shared {
@@ -351,25 +390,29 @@ impl Shared {
         status
     }
 
-    /// Writes a segment to the spool. A full disk makes room from the old end; what does not fit then,
-    /// or fails otherwise, stays in memory.
+    /// Writes a segment to the spool. What does not fit, or fails otherwise, stays in memory; once that
+    /// is used up too, a full disk makes room from the old end.
     fn spool_it(&self, sealed: &Sealed) -> bool {
         let Some(spool) = &self.spool else { return false };
         loop {
             let Err(error) = spool.add(sealed.id, &sealed.bytes) else {
                 // What told of the gaps is safe.
-                if let Err(error) = spool.write_gaps(&self.lock().gaps) {
+                let mut state = self.lock();
+                state.spool_failed = false;
+                if let Err(error) = spool.write_gaps(&state.gaps) {
                     tracing::warn!(%error, "the list of gaps in the spool cannot be written");
                 }
                 return true;
             };
-            let is_full =
-                matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
             let mut state = self.lock();
-            let given_up = if is_full { state.queue.give_up_oldest() } else { Vec::new() };
+            let fits = state.queue.fits_memory(sealed.bytes.len() as u64);
+            let must_give_up = is_full(&error) && !fits;
+            let given_up = if must_give_up { state.queue.give_up_oldest() } else { Vec::new() };
             if given_up.is_empty() {
                 // It will be uploaded all the same; only a crash before that would lose it.
-                tracing::warn!(%error, "the spool cannot be written; the segment waits in memory");
+                if !std::mem::replace(&mut state.spool_failed, true) {
+                    tracing::warn!(%error, "the spool cannot be written; segments wait in memory");
+                }
                 return false;
             }
             self.give_up(&mut state, given_up);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::packs::PackCache;
 use deskreel_format::manifest::Screen;
 use deskreel_format::seek::first_read;
 use deskreel_format::segment::{MAX_SPAN_MS, SegmentHeader};
@@ -230,6 +231,19 @@ impl StreamReader {
         manifest: &Manifest,
         index: usize,
     ) -> Result<Vec<ReadSurface>, ReadError> {
+        self.compose_with(manifest, index, &mut PackCache::new(u64::MAX)).await
+    }
+
+    /// The same with packs that are kept for the next picture.
+    ///
+    /// # Errors
+    /// As [`Self::compose`].
+    pub async fn compose_with(
+        &self,
+        manifest: &Manifest,
+        index: usize,
+        cache: &mut PackCache,
+    ) -> Result<Vec<ReadSurface>, ReadError> {
         let key = self.stream.segment_key(manifest.id);
         let damaged = |source| ReadError::Object { key: key.clone(), source };
         let missing = || FormatError::Truncated { what: "manifest", at: 0 };
@@ -237,14 +251,25 @@ impl StreamReader {
         let mut wanted: Vec<u32> = screen.cells.iter().map(|cell| cell.pack).collect();
         wanted.sort_unstable();
         wanted.dedup();
-        let requests = wanted.iter().map(|number| async {
-            Ok::<_, ReadError>((
-                *number,
-                self.pack(manifest.packs[*number as usize], manifest.tile).await?,
-            ))
+        cache.next_picture();
+        let mut packs: HashMap<u32, Arc<Pack>> = HashMap::new();
+        let mut missing = Vec::new();
+        for number in wanted {
+            match cache.get(&manifest.packs[number as usize]) {
+                Some(pack) => drop(packs.insert(number, pack)),
+                None => missing.push(number),
+            }
+        }
+        let requests = missing.iter().map(|number| async {
+            let pack = self.pack(manifest.packs[*number as usize], manifest.tile).await?;
+            Ok::<_, ReadError>((*number, Arc::new(pack)))
         });
-        let packs: HashMap<u32, Pack> =
+        let read: Vec<(u32, Arc<Pack>)> =
             stream::iter(requests).buffer_unordered(PARALLEL).try_collect().await?;
+        for (number, pack) in read {
+            cache.put(manifest.packs[number as usize], manifest.tile, pack.clone());
+            packs.insert(number, pack);
+        }
         let moment = &manifest.moments[index];
         let surfaces = paint(manifest, &screen, &packs).map_err(damaged)?;
         for (surface, expected) in surfaces.iter().zip(&moment.digests) {
@@ -262,7 +287,7 @@ impl StreamReader {
 fn paint(
     manifest: &Manifest,
     screen: &Screen,
-    packs: &HashMap<u32, Pack>,
+    packs: &HashMap<u32, Arc<Pack>>,
 ) -> Result<Vec<ReadSurface>, FormatError> {
     let layout = &manifest.layouts[screen.layout as usize];
     let mut cells = screen.cells.iter();
@@ -286,7 +311,7 @@ fn paint_cell(
     grid: &Grid,
     cell: usize,
     reference: TileRef,
-    packs: &HashMap<u32, Pack>,
+    packs: &HashMap<u32, Arc<Pack>>,
 ) -> Result<(), FormatError> {
     let reason = "a tile is missing in its pack, or has another size";
     let invalid = FormatError::Invalid { what: "pack", at: 0, reason };

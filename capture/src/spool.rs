@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use deskreel_format::{Absence, AbsenceKind, Limits, Segment, SegmentId};
 
 use crate::core::outbox::Parcel;
+use crate::core::sealed::refers;
 
 const GAPS: &str = "gaps";
 
@@ -159,10 +160,7 @@ fn parcel(id: SegmentId, bytes: &[u8]) -> Option<Parcel> {
     if manifest.id != id || segment.object_len as usize != bytes.len() {
         return None;
     }
-    let mut refers: Vec<SegmentId> = manifest.packs.iter().map(|pack| pack.segment).collect();
-    refers.retain(|other| *other != id);
-    refers.sort_unstable();
-    refers.dedup();
+    let refers = refers(&manifest);
     Some(Parcel {
         id,
         bytes: bytes.len() as u64,

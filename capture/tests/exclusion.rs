@@ -14,7 +14,7 @@ use deskreel_capture::core::screen::Screen;
 use deskreel_capture::source::x11::X11Source;
 use deskreel_capture::source::{ScreenSource, SourceError};
 use deskreel_format::codec::Codec;
-use deskreel_format::{DomainKey, Limits, Pack, Segment, TileSize};
+use deskreel_format::{DomainKey, Limits, Pack, Segment, Storyboard, TileSize};
 use std::sync::atomic::{AtomicBool, Ordering};
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{
@@ -95,6 +95,8 @@ struct Recording {
     screen: Screen,
     recorder: Recorder,
     time_ms: u64,
+    /// The last storyboard shows the secret colour.
+    in_storyboard: bool,
 }
 
 impl Recording {
@@ -110,11 +112,19 @@ impl Recording {
             budget: SeekBudget::default(),
             pack_pixels: 1 << 19,
         };
-        let recorder = Recorder::new(settings, 1, KnownTiles::new(LEASE_MS));
-        Self { source, screen: Screen::default(), recorder, time_ms: 1_763_900_000_000 }
+        let mut recorder = Recorder::new(settings, 1, KnownTiles::new(LEASE_MS));
+        recorder.make_storyboards();
+        Self {
+            source,
+            screen: Screen::default(),
+            recorder,
+            time_ms: 1_763_900_000_000,
+            in_storyboard: false,
+        }
     }
 
-    /// Takes a screenshot and gives the colours of every tile that is stored for it.
+    /// Takes a screenshot and gives the colours of every tile that is stored for it; the secret one
+    /// too when only its storyboard shows it.
     fn shoot(&mut self) -> Result<Vec<u32>, SourceError> {
         self.source.refresh(&mut self.screen)?;
         self.time_ms += 10_000;
@@ -131,6 +141,17 @@ impl Recording {
                 let number = |p: &[u8]| u32::from_be_bytes([0, p[0], p[1], p[2]]);
                 colours.extend(tile.chunks_exact(3).map(number));
             }
+        }
+        for board in self.recorder.take_boards(true).unwrap() {
+            let board = Storyboard::decode(&board.bytes).unwrap();
+            let image = image::load_from_memory(&board.image).unwrap().into_rgb8();
+            let [_, secret @ ..] = SECRET.to_be_bytes();
+            // Reduced and compressed, a colour comes out a little different.
+            let is_secret = |pixel: &image::Rgb<u8>| {
+                pixel.0.iter().zip(secret).all(|(value, wanted)| value.abs_diff(wanted) < 16)
+            };
+            self.in_storyboard = image.pixels().any(is_secret);
+            colours.extend(self.in_storyboard.then_some(SECRET));
         }
         colours.sort_unstable();
         colours.dedup();
@@ -172,7 +193,7 @@ fn rules_by_title_class_and_regex_hide_windows_and_nothing_else() {
         assert!(recording.is_clean(), "{rule}");
         // Without rules the secret is stored: the test sees what it looks for.
         let mut open = Recording::start(&server, &[], &[]);
-        assert!(open.shoot().unwrap().contains(&SECRET));
+        assert!(open.shoot().unwrap().contains(&SECRET) && open.in_storyboard);
     }
 }
 

@@ -42,7 +42,7 @@ impl Kept {
     }
 }
 
-/// Fails as long as it is told to.
+/// Fails as long as it is told to, and says nothing as long as somebody holds `fails`.
 struct Fickle {
     replay: ReplaySource,
     fails: Arc<Mutex<bool>>,
@@ -201,6 +201,35 @@ async fn a_run_that_ended_in_a_pause_leaves_its_kind_to_the_next_run() {
     assert_eq!(kinds, [AbsenceKind::Paused, AbsenceKind::NotRunning]);
     assert_eq!(absences[0].to_ms, absences[1].from_ms);
     assert!(absences[0].to_ms - absences[0].from_ms >= 390, "{absences:?}");
+}
+
+#[tokio::test]
+async fn a_screen_that_says_nothing_is_told_and_the_gap_is_offline() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let kept = Kept::default();
+    let mut running = record(folder.path(), &kept);
+    running.shots(1).await;
+    let fails = running.fails.clone();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let holder = std::thread::spawn(move || {
+        let _held = fails.lock().expect("no panic");
+        // Until the test says so, or is gone.
+        let _ = released.recv();
+    });
+    running.until(Mode::Failing).await;
+    let reason = running.control.state.borrow().reason.clone().expect("a reason");
+    assert!(reason.contains("has not answered since"), "{reason}");
+    drop(release);
+    holder.join().expect("no panic");
+    running.shots(2).await;
+    assert_eq!(running.control.state.borrow().reason, None);
+    running.stop().await;
+    let [gap] = kept.absences()[..] else { panic!("{:?}", kept.absences()) };
+    assert_eq!(gap.kind, AbsenceKind::Offline);
+    for manifest in kept.manifests() {
+        let time = manifest.moments[0].time_ms;
+        assert!(time <= gap.from_ms || time >= gap.to_ms, "{time} lies in {gap:?}");
+    }
 }
 
 #[tokio::test]

@@ -260,6 +260,70 @@ fn what_an_earlier_run_left_is_told_by_its_kinds() {
     assert_eq!(machine.absences, []);
 }
 
+/// The shell's calls while it waits for the display: one each second.
+fn wait(machine: &mut Machine, seconds: u64) {
+    for _ in 0..seconds {
+        machine.pass(1_000);
+        machine.sampler.next(machine.now);
+        machine.absences.extend(machine.sampler.take_ended());
+    }
+}
+
+#[test]
+fn a_display_that_does_not_answer_is_offline_from_the_question_on() {
+    // Silent to the question how long nobody was there, or while it is photographed.
+    for photographs in [false, true] {
+        let mut machine = Machine::new(None);
+        machine.run(25_000);
+        assert_eq!(machine.sampler.next(machine.now), Next::Wait(5_000));
+        machine.pass(5_000);
+        machine.input(Input::Asked);
+        if photographs {
+            machine.pass(200);
+            machine.input(Input::Answered);
+            machine.sampler.plan(machine.now, Some(0));
+            machine.input(Input::Asked);
+        }
+        let asked = machine.now.wall_ms;
+        wait(&mut machine, 9);
+        assert_eq!(machine.sampler.hung_since(), None);
+        wait(&mut machine, 291);
+        assert_eq!(machine.sampler.hung_since(), Some(asked));
+        assert_eq!(machine.sampler.absence(), Some((AbsenceKind::Offline, asked)));
+        machine.input(Input::Answered);
+        let before = machine.shots.len();
+        if photographs {
+            let time_ms = machine.now.wall_ms;
+            machine.input(Input::Shot { time_ms });
+        }
+        machine.run(30_000);
+        let gap = machine.only();
+        assert_eq!(gap, Absence { from_ms: asked, to_ms: asked + 300_000, kind: gap.kind });
+        assert_eq!(gap.kind, AbsenceKind::Offline);
+        assert_eq!(machine.sampler.missed(), 0);
+        // At once, and from then on each 10 s.
+        let slots: Vec<_> = machine.shots[before..]
+            .iter()
+            .map(|(now, ..)| START + now.mono_ms - gap.to_ms)
+            .collect();
+        let expected = if photographs { vec![10_000, 20_000] } else { vec![0, 10_000, 20_000] };
+        assert_eq!(slots, expected);
+    }
+}
+
+#[test]
+fn a_question_that_the_agent_itself_slept_over_is_no_silence_of_the_display() {
+    let mut machine = Machine::new(None);
+    machine.run(25_000);
+    machine.pass(5_000);
+    machine.sampler.next(machine.now);
+    machine.input(Input::Asked);
+    machine.pass(HOUR);
+    machine.input(Input::Answered);
+    machine.run(30_000);
+    assert_eq!(machine.only().kind, AbsenceKind::NotRunning);
+}
+
 #[derive(Debug, Clone)]
 enum Event {
     Run(u64),

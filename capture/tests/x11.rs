@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in what it shares")]
 
+#[expect(dead_code, reason = "shared with the tests of all sources, which use more of it")]
 mod xserver;
 
 use deskreel_capture::core::screen::Screen;

@@ -70,6 +70,11 @@ impl Changes {
         self.cells == 0
     }
 
+    /// The pack of each run of cells.
+    pub(crate) fn packs(&self) -> impl Iterator<Item = u32> + '_ {
+        self.runs.iter().map(|run| run.pack)
+    }
+
     /// Each change, cells ascending.
     pub fn iter(&self) -> impl Iterator<Item = CellChange> + '_ {
         self.runs.iter().flat_map(|run| {

@@ -10,7 +10,8 @@ use crate::wire::{Reader, put_varint};
 use crate::{Absence, FormatError, Limits, Manifest, MomentSummary, summary};
 
 const MAGIC: [u8; 4] = *b"DRIX";
-const VERSION: u8 = 1;
+/// The newest version that is read.
+const VERSION: u8 = 2;
 /// Bytes before the summary.
 pub const HEADER_BYTES: usize = 32;
 
@@ -101,7 +102,7 @@ impl Index {
         let manifest = encode_manifest(&self.manifest)?;
         let mut out = Vec::new();
         out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&[VERSION, 0, 0, 0]);
+        out.extend_from_slice(&[self.manifest.version(), 0, 0, 0]);
         out.extend_from_slice(&(summary.len() as u32).to_le_bytes());
         out.extend_from_slice(&(manifest.len() as u32).to_le_bytes());
         let sum = checksum(&[&out, &summary]);
@@ -131,7 +132,7 @@ impl Index {
         if sum != checksum(&[packed]) {
             return Err(FormatError::Checksum { what: "index manifest" });
         }
-        let manifest = decode_manifest(packed, limits)?;
+        let manifest = decode_manifest(packed, bytes[4], limits)?;
         let start_ms = manifest.id.first_ms;
         let last_ms = manifest.moments.last().map_or(start_ms, |moment| moment.time_ms);
         let reason = if manifest.id.writer != INDEX_WRITER || start_ms % HOUR_MS != 0 {

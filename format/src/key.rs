@@ -2,8 +2,11 @@
 //! from a moment on and expire by prefix.
 
 use crate::FormatError;
-use crate::manifest::INDEX_WRITER;
+use crate::manifest::{COMMONS_WRITER, INDEX_WRITER};
 use crate::time::{END_OF_TIME_MS, hour_path};
+
+/// What the keys of all kinds of objects begin with: each kind expires by its own rule.
+pub const KINDS: [&str; 4] = ["segments/", "index/", "storyboards/", "commons/"];
 
 /// The name of one desktop's recording.
 ///
@@ -48,8 +51,26 @@ impl StreamName {
         format!("index/{}/", self.0)
     }
 
-    /// Key of a segment of this stream.
+    /// Prefix of all storyboards of this stream, with its final slash.
+    pub fn storyboards_prefix(&self) -> String {
+        format!("storyboards/{}/", self.0)
+    }
+
+    /// Key of a storyboard of this stream: its first moment and the run that made it.
+    pub fn storyboard_key(&self, id: SegmentId) -> String {
+        format!("storyboards/{}/{}/{id}.sb", self.0, hour_path(id.first_ms))
+    }
+
+    /// The key after which storyboards from `time_ms` on are listed (an exclusive lower bound).
+    pub fn storyboards_from(&self, time_ms: u64) -> String {
+        format!("storyboards/{}/{}/{time_ms:013}", self.0, hour_path(time_ms))
+    }
+
+    /// Key of a segment of this stream; of an object of the commons, which are those of no stream.
     pub fn segment_key(&self, id: SegmentId) -> String {
+        if id.writer == COMMONS_WRITER {
+            return commons_key(id.first_ms);
+        }
         format!("segments/{}/{}/{id}.seg", self.0, hour_path(id.first_ms))
     }
 
@@ -62,6 +83,30 @@ impl StreamName {
     pub fn segments_from(&self, time_ms: u64) -> String {
         format!("segments/{}/{}/{time_ms:013}", self.0, hour_path(time_ms))
     }
+}
+
+/// Prefix of all objects that desktops of an organisation share, with its final slash.
+pub const COMMONS_PREFIX: &str = "commons/packs/";
+
+/// Key of the object of the commons with this first time, UTC milliseconds.
+pub fn commons_key(first_ms: u64) -> String {
+    format!("{COMMONS_PREFIX}{}/{first_ms:013}.seg", hour_path(first_ms))
+}
+
+/// The id of the object of the commons that [`commons_key`] names.
+///
+/// # Errors
+/// [`FormatError::Name`] for any other key.
+pub fn commons_id(key: &str) -> Result<SegmentId, FormatError> {
+    let file = key.strip_prefix(COMMONS_PREFIX).and_then(|path| path.rsplit('/').next());
+    let time = file.and_then(|file| file.strip_suffix(".seg")).and_then(|time| time.parse().ok());
+    let id = time.map(|first_ms| SegmentId { first_ms, writer: COMMONS_WRITER });
+    id.filter(|id| id.first_ms < END_OF_TIME_MS && commons_key(id.first_ms) == key).ok_or_else(
+        || {
+            let reason = "it is not commons/packs/DATE/HOUR/TIME.seg";
+            FormatError::Name { what: "commons key", value: key.into(), reason }
+        },
+    )
 }
 
 impl std::fmt::Display for StreamName {
@@ -95,14 +140,32 @@ impl SegmentId {
     /// # Errors
     /// [`FormatError::Name`] for any other key.
     pub fn from_key(key: &str) -> Result<Self, FormatError> {
-        let invalid = |reason| FormatError::Name { what: "segment key", value: key.into(), reason };
-        let path = key.strip_prefix("segments/").and_then(|rest| rest.split_once('/'));
-        let (stream, rest) =
-            path.ok_or_else(|| invalid("it does not start with segments/NAME/"))?;
+        Self::from_path(key, "segment key", "segments/", ".seg", StreamName::segment_key)
+    }
+
+    /// Reads the id out of a key made by [`StreamName::storyboard_key`].
+    ///
+    /// # Errors
+    /// [`FormatError::Name`] for any other key.
+    pub fn from_storyboard_key(key: &str) -> Result<Self, FormatError> {
+        Self::from_path(key, "storyboard key", "storyboards/", ".sb", StreamName::storyboard_key)
+    }
+
+    fn from_path(
+        key: &str,
+        what: &'static str,
+        root: &str,
+        extension: &str,
+        again: fn(&StreamName, Self) -> String,
+    ) -> Result<Self, FormatError> {
+        let invalid = |reason| FormatError::Name { what, value: key.into(), reason };
+        let path = key.strip_prefix(root).and_then(|rest| rest.split_once('/'));
+        let (stream, rest) = path.ok_or_else(|| invalid("it does not start with KIND/NAME/"))?;
         let stream = StreamName::parse(stream)?;
-        let file = rest.rsplit('/').next().and_then(|file| file.strip_suffix(".seg"));
-        let id = file.and_then(Self::parse).ok_or_else(|| invalid("it is not TIME-WRITER.seg"))?;
-        if stream.segment_key(id) != key {
+        let file = rest.rsplit('/').next().and_then(|file| file.strip_suffix(extension));
+        let id = file.and_then(Self::parse);
+        let id = id.ok_or_else(|| invalid("its file is not TIME-WRITER and its extension"))?;
+        if again(&stream, id) != key {
             return Err(invalid("its date and hour are not those of its time"));
         }
         Ok(id)
@@ -147,8 +210,27 @@ mod tests {
         let key = stream.segment_key(id);
         assert_eq!(key, "segments/desk-1/2024-03-01/00/1709251200000-000000ab.seg");
         assert_eq!(SegmentId::from_key(&key).unwrap(), id);
+        let board = stream.storyboard_key(id);
+        assert_eq!(board, "storyboards/desk-1/2024-03-01/00/1709251200000-000000ab.sb");
+        assert_eq!(SegmentId::from_storyboard_key(&board).unwrap(), id);
+        assert!(SegmentId::from_storyboard_key(&key).is_err());
+        assert!(SegmentId::from_key(&board).is_err());
+        assert!(stream.storyboards_from(id.first_ms) < board);
         assert!(stream.segments_from(id.first_ms) < key);
         assert!(stream.segments_from(id.first_ms + 1) > key);
+    }
+
+    #[test]
+    fn an_object_of_the_commons_has_one_key_whatever_the_stream() {
+        let id = SegmentId { first_ms: 1_709_251_200_000, writer: COMMONS_WRITER };
+        let key = "commons/packs/2024-03-01/00/1709251200000.seg";
+        for stream in ["a", "b"] {
+            assert_eq!(StreamName::parse(stream).unwrap().segment_key(id), key);
+        }
+        assert_eq!(commons_id(key), Ok(id));
+        for (part, other) in [("/00/", "/01/"), (".seg", ".idx"), ("packs/", ""), ("17", "+17")] {
+            assert!(commons_id(&key.replacen(part, other, 1)).is_err(), "{other:?}");
+        }
     }
 
     #[test]
@@ -163,6 +245,7 @@ mod tests {
         let good = "segments/a/2024-03-01/00/1709251200000-000000ab.seg";
         assert!(SegmentId::from_key(good).is_ok());
         for (part, other) in [
+            ("000000ab", "ffffffff"),
             ("segments/", "index/"),
             ("segments/", "/segments/"),
             ("/a/", "/A/"),

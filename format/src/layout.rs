@@ -51,6 +51,31 @@ impl Layout {
         Ok(cells)
     }
 
+    /// Where each surface's top left corner lies in a picture of the whole desktop, and that picture's
+    /// width and height, all in pixels. Surfaces so far apart that a side would exceed `most` stand
+    /// side by side.
+    pub fn placed(&self, most: u32) -> (Vec<(u32, u32)>, (u32, u32)) {
+        let surfaces = &self.surfaces;
+        let left = surfaces.iter().map(|s| i64::from(s.x)).min().unwrap_or(0);
+        let top = surfaces.iter().map(|s| i64::from(s.y)).min().unwrap_or(0);
+        let right = surfaces.iter().map(|s| i64::from(s.x) + i64::from(s.width)).max().unwrap_or(0);
+        let bottom =
+            surfaces.iter().map(|s| i64::from(s.y) + i64::from(s.height)).max().unwrap_or(0);
+        let (width, height) = (right - left, bottom - top);
+        if width <= i64::from(most) && height <= i64::from(most) {
+            let place =
+                |s: &SurfaceInfo| ((i64::from(s.x) - left) as u32, (i64::from(s.y) - top) as u32);
+            return (surfaces.iter().map(place).collect(), (width as u32, height as u32));
+        }
+        let mut x: u32 = 0;
+        let mut places = Vec::new();
+        for surface in surfaces {
+            places.push((x, 0));
+            x = x.saturating_add(surface.width);
+        }
+        (places, (x, surfaces.iter().map(|s| s.height).max().unwrap_or(0)))
+    }
+
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         put_varint(out, self.surfaces.len() as u64);
         for surface in &self.surfaces {

@@ -20,6 +20,8 @@ pub struct Limits {
     pub runs: usize,
     /// Cell changes of all screenshots of one manifest: what it takes to replay it.
     pub changes: usize,
+    /// Runs of equal tiles in one manifest, and the tiles of all of them.
+    pub same: usize,
     /// Pixels of one pack, edge padding included.
     pub pack_pixels: usize,
     /// Bytes of one pack as stored.
@@ -43,6 +45,7 @@ impl Default for Limits {
             cells: 1 << 20,
             runs: 1 << 23,
             changes: 1 << 28,
+            same: 1 << 23,
             pack_pixels: 1 << 28,
             pack_bytes: 1 << 30,
             summary: 200_000,

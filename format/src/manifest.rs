@@ -6,15 +6,19 @@ use crate::cells::RunCoder;
 use crate::time::END_OF_TIME_MS;
 use crate::wire::{Reader, put_varint, zigzag};
 use crate::{
-    Changes, Digest, FormatError, Layout, Limits, MomentSummary, SegmentId, TileRef, TileSize,
-    summary,
+    Changes, Digest, FormatError, Layout, Limits, Links, MomentSummary, SegmentId, TileRef,
+    TileSize, summary,
 };
 
 /// The writer that indexes have and segments never: no pack lies in an object of this writer.
 pub const INDEX_WRITER: u32 = 0;
 
+/// The writer of the objects that all desktops of an organisation share: the commons. Manifests of
+/// version 1 do not know it.
+pub const COMMONS_WRITER: u32 = u32::MAX;
+
 /// Where a pack lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PackRef {
     /// The object that holds it.
     pub segment: SegmentId,
@@ -98,6 +102,8 @@ pub struct Manifest {
     pub absences: Vec<Absence>,
     /// Earlier moments since the last index, so that the newest segment alone lists them.
     pub tail: Vec<MomentSummary>,
+    /// Which tiles are the same.
+    pub links: Links,
 }
 
 /// Where the replay of a manifest stands: the whole screen at one moment.
@@ -143,11 +149,30 @@ impl Manifest {
     /// The bytes of FORMAT.md, section "Manifest body", proven to be read back as `self`.
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, FormatError> {
         let bytes = self.write();
-        if Self::read(&bytes, &Limits::default())? != *self {
+        if Self::read(&bytes, self.version(), &Limits::default())? != *self {
             let reason = "it would not be read back as it is";
             return Err(FormatError::Invalid { what: "manifest", at: 0, reason });
         }
         Ok(bytes)
+    }
+
+    /// The first version of the format that can say all of it.
+    pub(crate) fn version(&self) -> u8 {
+        let mut writers = self.packs.iter().map(|pack| pack.segment.writer).chain([self.id.writer]);
+        let is_shared = writers.any(|writer| writer == COMMONS_WRITER);
+        if is_shared || !self.links.is_empty() { 2 } else { 1 }
+    }
+
+    /// Which packs of the table moments show; the others are only named by links, and need not be
+    /// there.
+    pub fn shown_packs(&self) -> Vec<bool> {
+        let mut shown = vec![false; self.packs.len()];
+        for pack in self.moments.iter().flat_map(|moment| moment.changes.packs()) {
+            if let Some(shown) = shown.get_mut(pack as usize) {
+                *shown = true;
+            }
+        }
+        shown
     }
 
     /// Writes without judging: what breaks a rule makes bytes that [`Self::read`] refuses.
@@ -171,6 +196,9 @@ impl Manifest {
         }
         write_absences(&self.absences, &mut out);
         summary::write(&self.tail, &mut out);
+        if self.version() > 1 {
+            self.links.write(&self.moments, self.packs.len(), &mut out);
+        }
         out
     }
 
@@ -198,7 +226,7 @@ impl Manifest {
     }
 
     /// Reads what [`Self::write`] wrote and checks every reference.
-    pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Self, FormatError> {
+    pub(crate) fn read(bytes: &[u8], version: u8, limits: &Limits) -> Result<Self, FormatError> {
         let mut reader = Reader::new("manifest", bytes);
         let tile = TileSize::from_log2(reader.u8()?)
             .ok_or_else(|| reader.invalid("the tile size is unknown"))?;
@@ -215,11 +243,19 @@ impl Manifest {
         let cells: Vec<usize> =
             layouts.iter().map(|l| l.cells(tile, limits)).collect::<Result<_, _>>()?;
         let packs = read_packs(&mut reader, id, limits)?;
+        let is_shared = |pack: &PackRef| pack.segment.writer == COMMONS_WRITER;
+        if version == 1 && (id.writer == COMMONS_WRITER || packs.iter().any(is_shared)) {
+            return Err(reader.invalid("version 1 has no commons"));
+        }
         let moments = read_moments(&mut reader, id, &layouts, &cells, &packs, limits)?;
         let absences = read_absences(&mut reader, limits)?;
         let tail = summary::read(&mut reader, limits)?;
+        let links = match version {
+            1 => Links::default(),
+            _ => Links::read(&mut reader, &moments, &packs, limits)?,
+        };
         reader.finish()?;
-        Ok(Self { id, tile, interval_ms, layouts, packs, moments, absences, tail })
+        Ok(Self { id, tile, interval_ms, layouts, packs, moments, absences, tail, links })
     }
 }
 

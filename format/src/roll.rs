@@ -1,13 +1,15 @@
 //! Rolls the manifests of an hour into its index. Pure: whoever has read the segments can do it, the
 //! agent, an operator or a server.
 
-use std::collections::{BTreeMap, HashMap};
+mod links;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::manifest::{INDEX_WRITER, Screen};
 use crate::time::{DAY_MS, HOUR_MS, hour_start};
 use crate::{
-    Absence, CellChange, DaySummary, FormatError, Index, Layout, Manifest, Moment, MomentSummary,
-    PackRef, SegmentId, TileRef,
+    Absence, CellChange, DaySummary, FormatError, Index, Layout, Links, Manifest, Moment,
+    MomentSummary, PackRef, SameTiles, SegmentId, TileRef,
 };
 
 /// What the summary of a day tells of one hour.
@@ -45,7 +47,7 @@ struct Place {
 /// [`FormatError::Invalid`] when the tile size changed in the hour: it then has no index.
 pub fn roll_hour(hour_ms: u64, segments: &[&Manifest]) -> Result<Option<RolledHour>, FormatError> {
     let hour = hour_ms..hour_ms.saturating_add(HOUR_MS);
-    let mut places = places(segments);
+    let (mut places, ties) = places(segments);
     let Some(first) = places.iter().position(|place| hour.contains(&place.time_ms)) else {
         return Ok(None);
     };
@@ -72,7 +74,8 @@ pub fn roll_hour(hour_ms: u64, segments: &[&Manifest]) -> Result<Option<RolledHo
             absences.push(*absence);
         }
     }
-    let (packs, moments) = roll.with_used_packs();
+    let chain = links::chain(segments, &places, first, &ties);
+    let (packs, moments, same) = roll.with_used_packs(&of_hour);
     let interval_ms = of_hour.iter().map(|manifest| manifest.interval_ms).max().unwrap_or(1);
     let manifest = Manifest {
         id: SegmentId { first_ms: hour_ms, writer: INDEX_WRITER },
@@ -83,13 +86,15 @@ pub fn roll_hour(hour_ms: u64, segments: &[&Manifest]) -> Result<Option<RolledHo
         moments,
         absences: absences.clone(),
         tail: Vec::new(),
+        links: Links { same, chain },
     };
     let summary = HourSummary { moments: roll.summary, absences };
     Ok(Some(RolledHour { manifest, summary }))
 }
 
-/// All moments by time; of two of one time the one whose segment has the greater id.
-fn places(segments: &[&Manifest]) -> Vec<Place> {
+/// All moments by time; of two of one time the one whose segment has the greater id. And the times of
+/// which there were two.
+fn places(segments: &[&Manifest]) -> (Vec<Place>, HashSet<u64>) {
     let mut places: Vec<Place> = Vec::new();
     for (segment, manifest) in segments.iter().enumerate() {
         let place = |(moment, of): (usize, &Moment)| Place {
@@ -101,8 +106,9 @@ fn places(segments: &[&Manifest]) -> Vec<Place> {
         places.extend(manifest.moments.iter().enumerate().map(place));
     }
     places.sort_unstable_by_key(|place| (place.time_ms, std::cmp::Reverse(place.id)));
+    let ties = links::ties(&places);
     places.dedup_by_key(|place| place.time_ms);
-    places
+    (places, ties)
 }
 
 /// The index of an hour: its manifest, and the summary of the 24 hours before its end out of `hours`,
@@ -226,11 +232,7 @@ impl<'a> Roll<'a> {
         let mut of_segment: Vec<Option<u32>> = vec![None; manifest.packs.len()];
         let mut number = |pack: u32| {
             *of_segment[pack as usize].get_or_insert_with(|| {
-                let next = self.packs.len() as u32;
-                *self.numbers.entry(manifest.packs[pack as usize]).or_insert_with_key(|pack| {
-                    self.packs.push(*pack);
-                    next
-                })
+                number_of(&mut self.packs, &mut self.numbers, manifest.packs[pack as usize])
             })
         };
         let cells = replay.screen.cells.iter();
@@ -242,9 +244,26 @@ impl<'a> Roll<'a> {
         cells
     }
 
-    /// The table of the packs that moments show, most used first, and the moments by its numbers.
-    fn with_used_packs(&mut self) -> (Vec<PackRef>, Vec<Moment>) {
+    /// The table of the packs that moments show or links of `manifests` name, most used first; the
+    /// moments and the equal tiles by its numbers.
+    fn with_used_packs(
+        &mut self,
+        manifests: &[&Manifest],
+    ) -> (Vec<PackRef>, Vec<Moment>, Vec<SameTiles>) {
+        let mut pairs: Vec<(TileRef, TileRef)> = Vec::new();
+        for manifest in manifests {
+            let (packs, numbers) = (&mut self.packs, &mut self.numbers);
+            let mut to = |tile: TileRef| TileRef {
+                pack: number_of(packs, numbers, manifest.packs[tile.pack as usize]),
+                slot: tile.slot,
+            };
+            pairs.extend(manifest.links.pairs().map(|(from, now)| (to(from), to(now))));
+        }
         let mut uses = vec![0_usize; self.packs.len()];
+        pairs.iter().for_each(|(from, to)| {
+            uses[from.pack as usize] += 1;
+            uses[to.pack as usize] += 1;
+        });
         for change in self.moments.iter().flat_map(|moment| moment.changes.iter()) {
             uses[change.to.pack as usize] += 1;
         }
@@ -264,6 +283,15 @@ impl<'a> Roll<'a> {
             ..moment
         });
         let moments = moments.collect();
-        (order.into_iter().map(|pack| self.packs[pack]).collect(), moments)
+        let same = Links::same_of(pairs.into_iter().map(|(from, now)| (to(from), to(now))));
+        (order.into_iter().map(|pack| self.packs[pack]).collect(), moments, same)
     }
+}
+
+/// The number of a pack in the table `packs`, to whose end it is added.
+fn number_of(packs: &mut Vec<PackRef>, numbers: &mut HashMap<PackRef, u32>, pack: PackRef) -> u32 {
+    *numbers.entry(pack).or_insert_with(|| {
+        packs.push(pack);
+        packs.len() as u32 - 1
+    })
 }

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 
 use crate::error::check_limit;
-use crate::manifest::INDEX_WRITER;
+use crate::manifest::{COMMONS_WRITER, INDEX_WRITER};
 use crate::wire::Reader;
 use crate::{FormatError, Limits, Manifest};
 
 const MAGIC: [u8; 4] = *b"DRSG";
-const VERSION: u8 = 1;
+/// The newest version that is read.
+const VERSION: u8 = 2;
 
 /// Bytes before the manifest: magic, version, 3 zero bytes, manifest length, object length (both
 /// 32-bit little endian), 16 bytes of BLAKE3 over those and the manifest.
@@ -70,7 +71,7 @@ impl Segment {
         if bytes[16..HEADER_BYTES] != checksum(&[&bytes[..16], packed]) {
             return Err(FormatError::Checksum { what: "manifest" });
         }
-        let mut manifest = decode_manifest(packed, limits)?;
+        let mut manifest = decode_manifest(packed, bytes[4], limits)?;
         check_writer(&manifest)?;
         for pack in manifest.packs.iter_mut().filter(|pack| pack.segment == manifest.id) {
             let offset = pack.offset.checked_add(packs_start);
@@ -98,7 +99,7 @@ impl Segment {
         check_limit("bytes of a segment", total as u64, u32::MAX.into())?;
         let mut out = Vec::with_capacity(total);
         out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&[VERSION, 0, 0, 0]);
+        out.extend_from_slice(&[manifest.version(), 0, 0, 0]);
         out.extend_from_slice(&(packed.len() as u32).to_le_bytes());
         out.extend_from_slice(&(total as u32).to_le_bytes());
         let checksum = checksum(&[&out, &packed]);
@@ -112,6 +113,10 @@ impl Segment {
 fn check_writer(manifest: &Manifest) -> Result<(), FormatError> {
     if manifest.id.writer == INDEX_WRITER {
         let reason = "writer 0 is that of indexes";
+        return Err(FormatError::Invalid { what: "manifest", at: 0, reason });
+    }
+    if manifest.id.writer == COMMONS_WRITER && !manifest.moments.is_empty() {
+        let reason = "an object of the commons holds a screenshot";
         return Err(FormatError::Invalid { what: "manifest", at: 0, reason });
     }
     Ok(())
@@ -136,8 +141,12 @@ pub(crate) fn encode_manifest(manifest: &Manifest) -> Result<Vec<u8>, FormatErro
     Ok(miniz_oxide::deflate::compress_to_vec(&manifest.to_bytes()?, 9))
 }
 
-pub(crate) fn decode_manifest(packed: &[u8], limits: &Limits) -> Result<Manifest, FormatError> {
-    Manifest::read(&inflate("manifest", packed, limits.manifest_bytes)?, limits)
+pub(crate) fn decode_manifest(
+    packed: &[u8],
+    version: u8,
+    limits: &Limits,
+) -> Result<Manifest, FormatError> {
+    Manifest::read(&inflate("manifest", packed, limits.manifest_bytes)?, version, limits)
 }
 
 pub(crate) fn inflate(

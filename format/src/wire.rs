@@ -57,8 +57,8 @@ impl<'a> Reader<'a> {
         Ok(array)
     }
 
-    /// The eight bytes that objects start with: magic, version, three zeros.
-    pub(crate) fn opening(&mut self, magic: [u8; 4], newest: u8) -> Result<(), FormatError> {
+    /// The eight bytes that objects start with: magic, version, three zeros. Returns the version.
+    pub(crate) fn opening(&mut self, magic: [u8; 4], newest: u8) -> Result<u8, FormatError> {
         if self.array::<4>()? != magic {
             return Err(FormatError::Magic { what: self.what });
         }
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
         if version == 0 || zeros != [0; 3] {
             return Err(self.invalid("its version or the bytes after it are damaged"));
         }
-        Ok(())
+        Ok(version)
     }
 
     pub(crate) fn u8(&mut self) -> Result<u8, FormatError> {

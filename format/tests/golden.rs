@@ -9,6 +9,8 @@
 
 #[path = "golden/v1.rs"]
 mod v1;
+#[path = "golden/v2.rs"]
+mod v2;
 
 use deskreel_format::{
     Digest, DomainKey, Index, Limits, Pack, PackRef, Picture, Segment, SegmentHeader, TileHash,
@@ -18,6 +20,9 @@ use deskreel_format::{
 const PACK: &[u8] = include_bytes!("golden/v1-pack-webp.bin");
 const SEGMENT: &[u8] = include_bytes!("golden/v1-segment.bin");
 const INDEX: &[u8] = include_bytes!("golden/v1-index.bin");
+/// Of version 2, with the pack of version 1.
+const SEGMENT_2: &[u8] = include_bytes!("golden/v2-segment.bin");
+const INDEX_2: &[u8] = include_bytes!("golden/v2-index.bin");
 
 fn packs_start() -> u32 {
     (SEGMENT.len() - PACK.len()) as u32
@@ -62,6 +67,27 @@ fn the_same_manifest_still_has_the_same_body() {
 fn the_index_of_version_1_reads_as_it_was_written() {
     let index = Index::decode(INDEX, &Limits::default()).unwrap();
     assert_eq!(index, v1::index(packs_start(), PACK.len() as u32));
+}
+
+#[test]
+fn version_2_reads_as_it_was_written_and_is_still_written_alike() {
+    let start = (SEGMENT_2.len() - PACK.len()) as u32;
+    let len = PACK.len() as u32;
+    let segment = Segment::decode(SEGMENT_2, &Limits::default()).unwrap();
+    assert_eq!(segment.manifest, v2::manifest(start, len));
+    assert_eq!((SEGMENT_2[4], INDEX_2[4]), (2, 2));
+    let again = Segment::encode(&v2::manifest(0, len), &[PACK.to_vec()]).unwrap();
+    let body = |object: &[u8]| inflated(object, 32, number(object, 8));
+    assert_eq!(body(&again), body(SEGMENT_2));
+    assert_eq!(Index::decode(INDEX_2, &Limits::default()).unwrap(), v2::index(start, len));
+    assert_eq!(bodies(&v2::index(start, len).encode().unwrap()), bodies(INDEX_2));
+    // Version 1 has no commons and nothing after its tail.
+    for object in [SEGMENT_2, INDEX_2] {
+        let mut old = object.to_vec();
+        old[4] = 1;
+        assert!(Segment::decode(&old, &Limits::default()).is_err());
+        assert!(Index::decode(&old, &Limits::default()).is_err());
+    }
 }
 
 #[test]

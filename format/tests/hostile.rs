@@ -240,7 +240,7 @@ fn a_deflate_bomb_is_stopped_at_the_limit() {
 #[test]
 fn counts_that_lie_reserve_nothing() {
     // A summary of 200,000 moments, of which none is there.
-    let object = oracle::seal_index(&[0, 0xc0, 0x9a, 0x0c], &[]);
+    let object = oracle::seal_index(1, &[0, 0xc0, 0x9a, 0x0c], &[]);
     let (result, held) = most_bytes(|| DaySummary::decode(&object, &Limits::default()));
     assert!(matches!(result, Err(FormatError::Truncated { .. })), "{result:?}");
     assert!(held < MIB, "{held}");

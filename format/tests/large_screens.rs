@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test stops where something is wrong")]
 
 use deskreel_format::{
-    CellChange, DaySummary, Digest, FormatError, Index, Layout, Limits, Manifest, Moment, PackRef,
-    SegmentId, SurfaceInfo, TileRef, TileSize,
+    CellChange, DaySummary, Digest, FormatError, Index, Layout, Limits, Links, Manifest, Moment,
+    PackRef, SegmentId, SurfaceInfo, TileRef, TileSize,
 };
 
 const HOUR_MS: u64 = 474_791 * 3_600_000;
@@ -37,6 +37,7 @@ fn hour_of_film(layout: Layout, tile: TileSize, moments: u64) -> Index {
         moments: Vec::new(),
         absences: Vec::new(),
         tail: Vec::new(),
+        links: Links::default(),
     };
     for number in 0..moments {
         let time_ms = HOUR_MS + number * u64::from(manifest.interval_ms);

@@ -120,13 +120,14 @@ async fn the_grant_function_answers_api_gateway_and_function_urls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sweep_and_audit_take_schedules_s3_events_and_wishes() {
+async fn sweep_rollup_and_audit_take_schedules_s3_events_and_wishes() {
     let Some(minio) = minio() else { return };
     let store = minio.store("screens", "").await.unwrap();
     let key = "segments/desk/2026-01-01/00/1767225600000-0a1b2c3d.seg";
     store.put(key, vec![0; 100].into(), put()).await.unwrap();
     let mut sweep = start(env!("CARGO_BIN_EXE_deskreel-fn-sweep"), &minio).await;
     let mut audit = start(env!("CARGO_BIN_EXE_deskreel-fn-audit"), &minio).await;
+    let mut rollup = start(env!("CARGO_BIN_EXE_deskreel-fn-rollup"), &minio).await;
     for event in [SCHEDULE, S3_PUT, "{}", "{\"streams\": [\"desk\"], \"dry_run\": true}"] {
         let swept = sweep.answer(event.as_bytes()).await;
         assert_eq!(swept["statusCode"], 200, "{swept}");
@@ -136,11 +137,18 @@ async fn sweep_and_audit_take_schedules_s3_events_and_wishes() {
             (&report["streams"], &report["deleted"], &report["unreadable"]),
             (&json!(1), &json!(0), &json!(1))
         );
+        // Nothing of it can be told by an index.
+        let rolled = rollup.answer(event.as_bytes()).await;
+        assert_eq!(rolled["statusCode"], 200, "{rolled}");
+        assert_eq!(
+            (&rolled["report"]["streams"], &rolled["report"]["indexes"]),
+            (&json!(1), &json!(0))
+        );
         let audited = audit.answer(event.as_bytes()).await;
         assert_eq!(audited["report"]["clean"], false, "{audited}");
         assert_eq!(audited["report"]["problems"][0]["fault"], "unreadable");
     }
-    for function in [&mut sweep, &mut audit] {
+    for function in [&mut sweep, &mut rollup, &mut audit] {
         for event in MALFORMED.iter().chain(&[API_GATEWAY]) {
             if event.contains("requestContext") && *event != API_GATEWAY {
                 continue;
@@ -162,6 +170,7 @@ async fn a_function_that_cannot_start_says_which_variable_is_wrong() {
     for program in [
         env!("CARGO_BIN_EXE_deskreel-fn-grant"),
         env!("CARGO_BIN_EXE_deskreel-fn-sweep"),
+        env!("CARGO_BIN_EXE_deskreel-fn-rollup"),
         env!("CARGO_BIN_EXE_deskreel-fn-audit"),
     ] {
         let output = std::process::Command::new(program).env_clear().output().unwrap();

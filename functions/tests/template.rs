@@ -137,6 +137,16 @@ fn each_function_may_do_its_own_work_and_no_more() {
     assert_eq!(allowed(&resource("MayGrant")), ["sts:AssumeRole"]);
     let sweep = resource("SweepFunction");
     assert_eq!(allowed(&sweep["Policies"]), ["s3:DeleteObject", "s3:GetObject", "s3:ListBucket"]);
+    let kinds = ["segments", "index", "storyboards"]
+        .map(|kind| json!({ "Fn::Sub": format!("${{Bucket.Arn}}/{kind}/*") }));
+    assert_eq!(statements(&sweep["Policies"])[0]["Resource"], json!(kinds));
+    let rollup = resource("RollupFunction");
+    assert_eq!(allowed(&rollup["Policies"]), ["s3:GetObject", "s3:ListBucket", "s3:PutObject"]);
+    for statement in statements(&rollup["Policies"]) {
+        if actions(&statement).contains(&"s3:PutObject".to_owned()) {
+            assert_eq!(statement["Resource"], json!([{ "Fn::Sub": "${Bucket.Arn}/index/*" }]));
+        }
+    }
     assert_eq!(allowed(&resource("AuditFunction")["Policies"]), ["s3:GetObject", "s3:ListBucket"]);
     for (name, function) in of_type("AWS::Serverless::Function") {
         let list = statements(&function["Policies"]);
@@ -151,7 +161,7 @@ fn each_function_may_do_its_own_work_and_no_more() {
 
 #[test]
 fn the_schedules_send_what_the_functions_understand() {
-    for name in ["SweepFunction", "AuditFunction"] {
+    for name in ["SweepFunction", "RollupFunction", "AuditFunction"] {
         let schedule = &resource(name)["Events"]["Schedule"];
         assert_eq!(schedule["Type"], "ScheduleV2");
         let input = schedule["Properties"]["Input"].as_str().unwrap();

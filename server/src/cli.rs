@@ -38,6 +38,8 @@ pub(crate) enum Command {
     PublishPlayer(PublishPlayer),
     /// Delete what nothing that can be shown needs, in all streams of a bucket
     Sweep(Work),
+    /// Write the indexes of hours whose agents died before they did, in all streams of a bucket
+    Rollup(Rollup),
     /// Hold what manifests promise against what is there, in all streams of a bucket
     Audit(Work),
     /// Print the root access key, as shell exports
@@ -69,6 +71,12 @@ pub(crate) struct Serve {
     pub(crate) auth_token_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
+    /// Longest time that keys hold, such as 12h
+    #[arg(long, value_name = "TIME", env = "DESKREEL_MAX_GRANT", default_value = "7d")]
+    pub(crate) max_grant: String,
+    /// How often the hours of agents that died get their index, such as 1h; 0 for never
+    #[arg(long, value_name = "TIME", env = "DESKREEL_ROLLUP_EVERY", default_value = "1h")]
+    pub(crate) rollup_every: String,
     /// Age in days at which a newly made bucket's recordings are deleted; 0 keeps them
     #[arg(long, value_name = "DAYS", env = "DESKREEL_KEEP_DAYS", default_value_t = 2)]
     pub(crate) keep_days: u32,
@@ -136,6 +144,9 @@ pub(crate) struct Gateway {
     pub(crate) auth_token_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
+    /// How often the hours of agents that died get their index, such as 1h; 0 for never
+    #[arg(long, value_name = "TIME", env = "DESKREEL_ROLLUP_EVERY", default_value = "1h")]
+    pub(crate) rollup_every: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -246,4 +257,20 @@ pub(crate) struct Work {
     /// Say what would be done and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Agents index their hours themselves; where one died, players list the segments of the hour instead,
+which is right but slower. Prints a report as JSON.
+
+Examples:
+  deskreel-server rollup --store s3://screens --endpoint http://127.0.0.1:9000
+  deskreel-server rollup --store s3://screens --stream desk --grace 0 --dry-run")]
+pub(crate) struct Rollup {
+    #[command(flatten)]
+    pub(crate) work: Work,
+    /// So long after its end, and after the last segment that came to it, an hour is left to its agent
+    #[arg(long, value_name = "TIME", default_value = "15m")]
+    pub(crate) grace: String,
 }

@@ -1,8 +1,9 @@
 //! The commands of `deskreel-server` that are more than one call.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use data_encoding::BASE32_NOPAD;
@@ -24,12 +25,7 @@ pub(crate) fn trust(args: &cli::TrustArgs) -> anyhow::Result<Option<(Trust, Revo
     let own = args.token_keys.as_deref().map(KeyRing::load).transpose()?;
     let oidc = match (&args.oidc_issuer, &args.oidc_jwks) {
         (Some(issuer), Some(keys)) => {
-            let url = keys.starts_with("https://") || keys.starts_with("http://");
-            let keys = if url {
-                KeySource::Url(keys.clone())
-            } else {
-                KeySource::File(PathBuf::from(keys))
-            };
+            let keys = KeySource::parse(keys).context("--oidc-jwks")?;
             Some(OidcIssuer { issuer: issuer.clone(), audience: args.oidc_audience.clone(), keys })
         }
         _ => None,
@@ -69,11 +65,12 @@ pub(crate) async fn gateway(args: cli::Gateway) -> anyhow::Result<Gateway> {
     if sts.endpoint.is_none() && sts.role_arn.is_none() {
         bail!("on AWS name the role that keys get a part of: --role-arn ARN");
     }
+    let upkeep = work::scheduled(store.clone(), Arc::new(SystemClock), every(&args.rollup_every)?);
     let bucket = Arc::new(Sts::connect(sts, store).await);
     let tokens = tokens.map(|(trust, revoked)| Verifier::new(trust, revoked));
     let door = Door { operator, tokens };
     let clock = Arc::new(SystemClock);
-    Ok(Gateway::start(args.listen, bucket, door, clock, args.player).await?)
+    Ok(Gateway::start(args.listen, bucket, door, clock, args.player, upkeep).await?)
 }
 
 async fn bucket(args: &cli::BucketArgs) -> anyhow::Result<Arc<S3Store>> {
@@ -94,8 +91,16 @@ pub(crate) async fn publish_player(args: cli::PublishPlayer) -> anyhow::Result<(
     Ok(())
 }
 
-/// Sweeps or audits; whether all is well.
-pub(crate) async fn work(args: cli::Work, audit: bool) -> anyhow::Result<bool> {
+/// What upkeep is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    Sweep,
+    Rollup { grace: Duration },
+    Audit,
+}
+
+/// Does upkeep; whether all is well.
+pub(crate) async fn work(args: cli::Work, kind: Kind) -> anyhow::Result<bool> {
     let store = bucket(&args.bucket).await?;
     let wish = if args.stream.is_empty() {
         serde_json::json!({ "dry_run": args.dry_run })
@@ -104,11 +109,17 @@ pub(crate) async fn work(args: cli::Work, audit: bool) -> anyhow::Result<bool> {
     };
     let job = work::job(&wish)?;
     let now_ms = u64::try_from(SystemClock.now_ms()).unwrap_or_default();
-    let (report, well) = if audit {
-        let report = work::audit(store, &job, now_ms).await?;
-        (serde_json::to_value(&report)?, report.clean)
-    } else {
-        (serde_json::to_value(work::sweep(store, &job, now_ms).await?)?, true)
+    let (report, well) = match kind {
+        Kind::Sweep => (serde_json::to_value(work::sweep(store, &job, now_ms).await?)?, true),
+        Kind::Rollup { grace } => {
+            let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+            let report = work::rollup(store, &job, now_ms, grace_ms).await?;
+            (serde_json::to_value(report)?, true)
+        }
+        Kind::Audit => {
+            let report = work::audit(store, &job, now_ms).await?;
+            (serde_json::to_value(&report)?, report.clean)
+        }
     };
     writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
     Ok(well)
@@ -206,8 +217,16 @@ fn revoke(list: &Path, token: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A time, such as one between two runs; `None` for `0`.
+pub(crate) fn every(text: &str) -> anyhow::Result<Option<Duration>> {
+    if text == "0" {
+        return Ok(None);
+    }
+    Ok(Some(Duration::from_secs(seconds(text)?.unsigned_abs())))
+}
+
 /// `90s`, `15m`, `8h`, `30d` in seconds.
-fn seconds(text: &str) -> anyhow::Result<i64> {
+pub(crate) fn seconds(text: &str) -> anyhow::Result<i64> {
     let wrong = || format!("'{text}' is no time; write 90s, 15m, 8h or 30d");
     let unit = text.chars().last().with_context(wrong)?;
     let scale = match unit {

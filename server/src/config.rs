@@ -33,6 +33,10 @@ pub struct ServeConfig {
     pub keep_days: Option<u32>,
     /// How often lifecycle rules are enforced.
     pub lifecycle_every: Duration,
+    /// How often the hours of agents that died get their index; `None` for never.
+    pub rollup_every: Option<Duration>,
+    /// Longest time that keys hold, seconds; at most a week.
+    pub longest_grant_s: i64,
     /// What tells the time to everything but signatures.
     pub clock: Arc<dyn Clock>,
 }
@@ -49,6 +53,8 @@ impl ServeConfig {
             tokens: None,
             keep_days: Some(2),
             lifecycle_every: Duration::from_secs(600),
+            rollup_every: None,
+            longest_grant_s: crate::embedded::MAX_EXPIRY_S,
             clock: Arc::new(SystemClock),
         }
     }

@@ -7,18 +7,25 @@ use crate::backend::{Disk, Query, StoreError, Token};
 use crate::grant::{Bucket, IssueError, Keys};
 use crate::s3::REGION;
 
-const MAX_EXPIRY_S: i64 = 7 * 24 * 60 * 60;
+/// S3 takes no signature that holds for longer.
+pub(crate) const MAX_EXPIRY_S: i64 = 7 * 24 * 60 * 60;
 
 /// The embedded store, as what grants are about.
 pub(crate) struct Embedded {
     disk: Arc<Disk>,
     root: RootCredentials,
     bucket: String,
+    longest_s: i64,
 }
 
 impl Embedded {
-    pub(crate) fn new(disk: Arc<Disk>, root: RootCredentials, bucket: String) -> Self {
-        Self { disk, root, bucket }
+    pub(crate) fn new(
+        disk: Arc<Disk>,
+        root: RootCredentials,
+        bucket: String,
+        longest_s: i64,
+    ) -> Self {
+        Self { disk, root, bucket, longest_s: longest_s.clamp(1, MAX_EXPIRY_S) }
     }
 }
 
@@ -48,7 +55,7 @@ impl Bucket for Embedded {
     }
 
     fn longest_s(&self) -> i64 {
-        MAX_EXPIRY_S
+        self.longest_s
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Listens on `listen` and answers from `bucket` to whom `door` lets in.
+    /// Listens on `listen` and answers from `bucket` to whom `door` lets in; `upkeep` runs beside it.
     ///
     /// # Errors
     /// [`StartError::Listen`].
@@ -32,6 +32,7 @@ impl Gateway {
         door: Door,
         clock: Arc<dyn Clock>,
         player: Option<PathBuf>,
+        upkeep: impl Future<Output = ()> + Send + 'static,
     ) -> Result<Self, StartError> {
         let listening = |source| StartError::Listen { listen, source };
         let listener = TcpListener::bind(listen).await.map_err(listening)?;
@@ -40,8 +41,7 @@ impl Gateway {
         let router = pages(api, player_candidates(player))
             .route("/", axum::routing::get(async || axum::response::Redirect::to(PLAYER_PATH)));
         let (stop, stopped) = oneshot::channel();
-        let serving =
-            tokio::spawn(crate::run::serve(listener, router, stopped, std::future::pending()));
+        let serving = tokio::spawn(crate::run::serve(listener, router, stopped, upkeep));
         tracing::info!(%addr, "listening");
         Ok(Self { addr, stop: Some(stop), serving })
     }

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
+use commands::Kind;
 use deskreel_server::access::RootCredentials;
 use deskreel_server::{AuthToken, ConfigError, ServeConfig, StartError, start};
 use tracing_subscriber::EnvFilter;
@@ -21,8 +22,9 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve(args),
         Command::Gateway(args) => gateway(args),
         Command::PublishPlayer(args) => publish_player(args),
-        Command::Sweep(args) => work(args, false),
-        Command::Audit(args) => work(args, true),
+        Command::Sweep(args) => work(args, Kind::Sweep),
+        Command::Rollup(args) => rollup(args),
+        Command::Audit(args) => work(args, Kind::Audit),
         Command::Token { command } => commands::token(command),
         Command::Credentials(args) => credentials(&args),
         Command::Completions { shell } => {
@@ -73,11 +75,16 @@ async fn publish_player(args: cli::PublishPlayer) -> anyhow::Result<()> {
 }
 
 #[tokio::main]
-async fn work(args: cli::Work, audit: bool) -> anyhow::Result<()> {
-    if commands::work(args, audit).await? {
+async fn work(args: cli::Work, kind: Kind) -> anyhow::Result<()> {
+    if commands::work(args, kind).await? {
         return Ok(());
     }
     anyhow::bail!("something is wrong; the report says what")
+}
+
+fn rollup(args: cli::Rollup) -> anyhow::Result<()> {
+    let grace = commands::every(&args.grace)?.unwrap_or_default();
+    work(args.work, Kind::Rollup { grace })
 }
 
 #[tokio::main]
@@ -90,6 +97,8 @@ async fn serve(args: cli::Serve) -> anyhow::Result<()> {
         player: args.player,
         auth_token,
         tokens: commands::trust(&args.trust)?,
+        longest_grant_s: commands::seconds(&args.max_grant)?,
+        rollup_every: commands::every(&args.rollup_every)?,
         keep_days: (args.keep_days > 0).then_some(args.keep_days),
         ..ServeConfig::new(args.data)
     };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use deskreel_store::{ObjectStore, Put, PutMode, StoreError};
 
-use crate::http::content_type;
+use crate::http::{cache_control, content_type};
 
 /// One file to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,18 +43,21 @@ pub enum PublishError {
 }
 
 /// What is published of these paths below the player's folder (with `/`). Pages come last, so that
-/// none ever names a file that is not there yet. Pure.
+/// none ever names a file that is not there yet. Compressed twins (`.gz`, `.br`) stay: what stands before
+/// a bucket compresses by itself. Files of earlier builds, whose names hold other hashes, stay as well:
+/// a page that is open may still load them. Pure.
 pub fn plan(folder: &Path, mut paths: Vec<String>) -> Vec<Publication> {
     paths.retain(|path| !path.split('/').any(|step| step.is_empty() || step.starts_with('.')));
-    paths.sort_by_key(|path| (path.ends_with(".html"), path.clone()));
+    paths.retain(|path| !path.ends_with(".gz") && !path.ends_with(".br"));
+    // What leads to hashed names comes after them, and pages after everything.
+    let rank = |path: &str| (path.ends_with(".html"), cache_control(path) == "no-cache");
+    paths.sort_by_key(|path| (rank(path), path.clone()));
     paths
         .into_iter()
         .map(|path| Publication {
             file: folder.join(&path),
             content_type: content_type(&path),
-            // Names are the same from build to build, and page, code and WASM must never mix: so
-            // every load asks, and is mostly answered with 304.
-            cache_control: "no-cache",
+            cache_control: cache_control(&path),
             key: format!("player/{path}"),
         })
         .collect()
@@ -112,12 +115,17 @@ mod tests {
 
     #[test]
     fn pages_come_last_and_hidden_files_never() {
-        let paths = ["index.html", ".git/x", "a.wasm", "js/.x", "js/a.js"].map(String::from);
-        let plan = plan(Path::new("p"), paths.into());
+        let hashed = "js/z.0123456789abcdef.js";
+        let paths =
+            ["index.html", ".git/x", "a.wasm", "a.wasm.gz", "a.wasm.br", "js/.x", "js/a.js"];
+        let paths = paths.into_iter().chain([hashed]).map(String::from).collect();
+        let plan = plan(Path::new("p"), paths);
         let keys: Vec<&str> = plan.iter().map(|p| p.key.as_str()).collect();
-        assert_eq!(keys, ["player/a.wasm", "player/js/a.js", "player/index.html"]);
-        assert_eq!(plan[0].content_type, "application/wasm");
-        assert!(plan.iter().all(|p| p.cache_control == "no-cache"));
+        let hashed = format!("player/{hashed}");
+        assert_eq!(keys, [&*hashed, "player/a.wasm", "player/js/a.js", "player/index.html"]);
+        assert_eq!(plan[1].content_type, "application/wasm");
+        assert!(plan[0].cache_control.contains("immutable"));
+        assert!(plan[1..].iter().all(|p| p.cache_control == "no-cache"));
     }
 
     #[tokio::test]

@@ -1,11 +1,12 @@
 //! Starting and stopping the whole server.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
+use deskreel_store::{Credentials, S3Config, S3Store};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -15,7 +16,7 @@ use crate::backend::{BucketSettings, Disk, StoreError};
 use crate::config::{ConfigError, ServeConfig};
 use crate::embedded::Embedded;
 use crate::token::Verifier;
-use crate::{cors, http, lifecycle, s3};
+use crate::{cors, http, lifecycle, s3, work};
 
 /// How long requests under way may take to finish once the server is told to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -34,6 +35,9 @@ pub enum StartError {
         /// Why.
         source: StoreError,
     },
+    /// Upkeep cannot get at the store.
+    #[error("upkeep of this server's own store: {0}")]
+    Itself(deskreel_store::StoreError),
     /// The credentials cannot be used.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
@@ -113,7 +117,12 @@ pub async fn start(config: ServeConfig) -> Result<Running, StartError> {
 
     let guard = Guard::new(credentials.clone(), config.bucket.clone(), config.clock.clone());
     let api = Arc::new(http::Api {
-        bucket: Arc::new(Embedded::new(disk.clone(), credentials.clone(), config.bucket.clone())),
+        bucket: Arc::new(Embedded::new(
+            disk.clone(),
+            credentials.clone(),
+            config.bucket.clone(),
+            config.longest_grant_s,
+        )),
         door: http::Door {
             operator: config.auth_token,
             tokens: config.tokens.map(|(trust, revoked)| Verifier::new(trust, revoked)),
@@ -129,12 +138,14 @@ pub async fn start(config: ServeConfig) -> Result<Running, StartError> {
         },
     );
     let (stop, stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn(serve(
-        listener,
-        router,
-        stopped,
-        lifecycle::run(disk, config.clock, config.lifecycle_every),
-    ));
+    let itself = itself(addr, &credentials, &config.bucket);
+    let itself = Arc::new(S3Store::connect(&itself).await.map_err(StartError::Itself)?);
+    let rollups = work::scheduled(itself, config.clock.clone(), config.rollup_every);
+    let expiry = lifecycle::run(disk, config.clock, config.lifecycle_every);
+    let background = async move {
+        tokio::join!(rollups, expiry);
+    };
+    let serving = tokio::spawn(serve(listener, router, stopped, background));
     tracing::info!(%addr, data = %config.data.display(), bucket = config.bucket, "listening");
     Ok(Running {
         addr,
@@ -177,6 +188,23 @@ pub(crate) async fn serve<L>(
     if tokio::time::timeout(GRACE, serving).await.is_err() {
         tracing::warn!("requests still under way were cut off");
     }
+}
+
+/// How upkeep gets at the store that this server is: as any other store, by its address.
+fn itself(addr: SocketAddr, credentials: &RootCredentials, bucket: &str) -> S3Config {
+    let ip = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    let mut config = S3Config::new(bucket, "");
+    config.endpoint = Some(format!("http://{}", SocketAddr::new(ip, addr.port())));
+    config.credentials = Credentials::Static {
+        access_key_id: credentials.access_key_id.clone(),
+        secret_access_key: credentials.secret_access_key.clone(),
+        session_token: None,
+    };
+    config
 }
 
 /// Opens the data directory: its lock first, then the credentials and the bucket.

@@ -28,6 +28,16 @@ pub struct Put<'a> {
     pub cache_control: Option<&'a str>,
 }
 
+impl Put<'static> {
+    /// Of what is written once and never changed: segments and storyboards. Readers may keep it as long
+    /// as it can be shown.
+    pub const ONCE: Self = Self {
+        mode: PutMode::Create,
+        content_type: "application/octet-stream",
+        cache_control: Some("public, max-age=172800, immutable"),
+    };
+}
+
 /// Bytes read from an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {

@@ -12,6 +12,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::StalledStreamProtectionConfig;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
@@ -299,6 +300,11 @@ async fn build_client(config: &S3Config) -> Client {
         .retry_config(RetryConfig::standard().with_max_attempts(config.attempts))
         .retry_classifier(S3Conflicts)
         .timeout_config(timeouts.build())
+        // An upload that stands still because this machine has no free core would be given up after
+        // five seconds, and not be retried; the timeouts above bound it anyway.
+        .stalled_stream_protection(
+            StalledStreamProtectionConfig::enabled().upload_enabled(false).build(),
+        )
         .build();
     Client::from_conf(config)
 }

@@ -35,6 +35,7 @@ impl Agent {
         let folder = tempfile::tempdir()?;
         // The person's own config must not be read.
         std::fs::write(folder.path().join("config.toml"), "")?;
+        std::fs::create_dir(folder.path().join("run"))?;
         Ok(Self { folder, store, stream: stream.to_owned() })
     }
 
@@ -61,14 +62,20 @@ impl Agent {
             .env("DESKREEL_STREAM", &self.stream)
             .env("DESKREEL_STATE", self.folder.path().join("state"))
             .env("DESKREEL_CONFIG", self.folder.path().join("config.toml"))
+            .env("XDG_RUNTIME_DIR", self.folder.path().join("run"))
             .stdin(Stdio::null());
         for (name, value) in [
             ("DESKREEL_STORE", &self.store.store),
             ("DESKREEL_ENDPOINT", &self.store.endpoint),
             ("DESKREEL_ACCESS_KEY_ID", &self.store.access_key_id),
-            ("DESKREEL_SECRET_ACCESS_KEY", &self.store.secret_access_key),
         ] {
             command.envs(value.as_ref().map(|value| (name, value)));
+        }
+        for (name, secret) in [
+            ("DESKREEL_SECRET_ACCESS_KEY", &self.store.secret_access_key),
+            ("DESKREEL_TOKEN", &self.store.token),
+        ] {
+            command.envs(secret.as_ref().map(|secret| (name, secret.expose())));
         }
         let timeout = self.store.timeout_ms.map(|ms| format!("{ms}ms"));
         command.envs(timeout.map(|timeout| ("DESKREEL_STORE_TIMEOUT", timeout)));

@@ -1,7 +1,10 @@
 //! The real Chromium, driven by WebDriver, with the player open in it.
 
+pub mod firefox;
+pub mod hands;
+
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -10,7 +13,7 @@ use fantoccini::{Client, ClientBuilder};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::product::Running;
+use crate::product::{Running, not_run, player_files};
 
 /// A browser window.
 pub struct Browser {
@@ -24,22 +27,37 @@ pub struct Browser {
 /// # Errors
 /// Names what is missing and how to get it.
 pub fn programs() -> Result<(PathBuf, PathBuf)> {
-    let find = |variable: &str, names: &[&str]| {
-        let named = std::env::var_os(variable).map(PathBuf::from);
-        let usual = || {
-            let path = std::env::var_os("PATH").unwrap_or_default();
-            let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-            let all = folders.iter().flat_map(|folder| names.iter().map(move |n| folder.join(n)));
-            all.into_iter().find(|path| path.is_file())
-        };
-        named
-            .or_else(usual)
-            .with_context(|| format!("{} is not installed; run `cargo xtask setup`", names[0]))
-    };
     Ok((
         find("DESKREEL_CHROMIUM", &["chromium", "chromium-browser", "google-chrome"])?,
         find("DESKREEL_CHROMEDRIVER", &["chromedriver"])?,
     ))
+}
+
+/// A program by a variable of the environment or on PATH.
+fn find(variable: &str, names: &[&str]) -> Result<PathBuf> {
+    let named = std::env::var_os(variable).map(PathBuf::from);
+    let usual = || {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+        let all = folders.iter().flat_map(|folder| names.iter().map(move |n| folder.join(n)));
+        all.into_iter().find(|path| path.is_file())
+    };
+    named
+        .or_else(usual)
+        .with_context(|| format!("{} is not installed; run `cargo xtask setup`", names[0]))
+}
+
+/// Whether browser and player are there; else notes for `suite` why not.
+pub fn is_here(suite: &str) -> bool {
+    if let Err(error) = programs() {
+        not_run(suite, &error.to_string());
+        return false;
+    }
+    if !player_files().join("index.html").is_file() {
+        not_run(suite, "the player is not built; run `cargo xtask wasm`");
+        return false;
+    }
+    true
 }
 
 impl Browser {
@@ -49,13 +67,6 @@ impl Browser {
     /// When browser or driver is missing or does not start.
     pub async fn open(width: u32, height: u32, dark: bool) -> Result<Self> {
         let (chromium, driver) = programs()?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let driver = Command::new(driver)
-            .arg(format!("--port={port}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let driver = Running(driver);
         let profile = tempfile::tempdir()?;
         let arguments = [
             "--headless",
@@ -74,8 +85,28 @@ impl Browser {
         let capabilities = json!({
             "goog:chromeOptions": { "args": arguments, "binary": chromium },
             "goog:loggingPrefs": { "browser": "ALL" },
-            "timeouts": { "script": 60_000 },
+            "timeouts": { "script": 150_000 },
         });
+        let browser = Self::connect(&driver, &[], profile, capabilities).await?;
+        browser.emulate(width, height, dark).await?;
+        Ok(browser)
+    }
+
+    /// Starts a driver on a free port and a browser by it.
+    async fn connect(
+        driver: &Path,
+        arguments: &[&str],
+        profile: tempfile::TempDir,
+        capabilities: Value,
+    ) -> Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let driver = Command::new(driver)
+            .arg(format!("--port={port}"))
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let driver = Running(driver);
         let Value::Object(capabilities) = capabilities else { bail!("capabilities are an object") };
         let url = format!("http://127.0.0.1:{port}");
         let mut error = None;
@@ -83,11 +114,7 @@ impl Browser {
             let mut builder =
                 ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
             match builder.capabilities(capabilities.clone()).connect(&url).await {
-                Ok(client) => {
-                    let browser = Self { client, _driver: driver, profile };
-                    browser.emulate(width, height, dark).await?;
-                    return Ok(browser);
-                }
+                Ok(client) => return Ok(Self { client, _driver: driver, profile }),
                 Err(failed) => error = Some(failed),
             }
             tokio::time::sleep(Duration::from_millis(100)).await;

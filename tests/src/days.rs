@@ -22,6 +22,7 @@ use deskreel_server::clock::{Clock, ManualClock};
 use deskreel_server::{Running, ServeConfig, start};
 use deskreel_store::{Credentials, ObjectStore, Put, PutMode, S3Config, S3Store};
 use deskreel_upkeep::deep;
+use deskreel_upkeep::plan::sweep::SweepRule;
 use deskreel_upkeep::rollup::{Heads, roll};
 use deskreel_upkeep::survey::StreamObjects;
 use rand::rngs::StdRng;
@@ -33,6 +34,9 @@ use crate::product::read_picture;
 const START: u64 = 1_763_856_000_000;
 /// The person sleeps until then, each day.
 const NIGHT_MS: u64 = 8 * HOUR_MS;
+
+/// Between sweeps.
+const SWEEP_HOURS: u64 = 6;
 
 /// The store looks so often for what has expired.
 const LIFECYCLE: Duration = Duration::from_millis(100);
@@ -69,6 +73,8 @@ pub struct Lived {
     pub seek_requests: Spread,
     /// Moments proven exact to the pixel, in samples and in the end.
     pub exact: usize,
+    /// Objects that sweeps deleted.
+    pub swept: usize,
 }
 
 struct World {
@@ -129,7 +135,7 @@ pub async fn live(days: &Days, told: impl Fn(u64, u64)) -> Result<Lived> {
     let mut pictures: Vec<Option<Picture>> = vec![None; days.pictures.len()];
     let mut random = StdRng::seed_from_u64(72);
     let (mut costs, mut bytes, mut heads) = (Vec::new(), Vec::new(), Heads::new());
-    let (mut moments, mut audits, mut exact, mut shown) = (0, 0, 0, 0);
+    let (mut moments, mut audits, mut exact, mut shown, mut swept) = (0, 0, 0, 0, 0);
     let end = START + days.hours * HOUR_MS;
     let mut next_audit = START + HOUR_MS;
     let mut asleep = days.sleep;
@@ -143,6 +149,9 @@ pub async fn live(days: &Days, told: impl Fn(u64, u64)) -> Result<Lived> {
             roll(&world.objects, &[hour].into(), &heads, now_ms, |_, _| ()).await?;
             heads.retain(|id, _| id.first_ms + HOUR_MS >= hour);
             let stored = audit(&world, now_ms, &mut random, &mut exact).await?;
+            if over.is_multiple_of(SWEEP_HOURS) {
+                swept += sweep(&world, now_ms).await?;
+            }
             (audits, next_audit) = (audits + 1, START + (over + 1) * HOUR_MS);
             bytes.push(stored);
             told(over, stored);
@@ -196,7 +205,18 @@ pub async fn live(days: &Days, told: impl Fn(u64, u64)) -> Result<Lived> {
         seek_bytes: Spread::of(costs.iter().map(|cost: &SeekCost| cost.bytes).collect()),
         seek_requests: Spread::of(costs.iter().map(|cost| cost.requests.into()).collect()),
         exact,
+        swept,
     })
+}
+
+/// Deletes what is not needed although it has not expired; the audits after it show that all else
+/// stayed. Returns the number of objects.
+async fn sweep(world: &World, now_ms: u64) -> Result<usize> {
+    let survey = world.objects.survey(|_, _| ()).await?;
+    let rule = SweepRule { now_ms, grace_ms: HOUR_MS };
+    let plan = survey.sweep(rule);
+    deskreel_upkeep::sweep::execute(&world.objects, &plan, |_| ()).await?;
+    Ok(plan.segments.len() + plan.indexes.len())
 }
 
 /// Seals and stores, and reckons what showing the last moment costs.

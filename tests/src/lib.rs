@@ -4,10 +4,14 @@ pub mod agent;
 pub mod browser;
 pub mod days;
 pub mod desktop;
+pub mod endpoint;
 pub mod fault_proxy;
 pub mod kills;
+pub mod load;
 pub mod minio;
 pub mod product;
 pub mod prove;
 pub mod static_site;
 pub mod synthetic_day;
+#[cfg(target_os = "linux")]
+pub mod systemd;

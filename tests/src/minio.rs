@@ -112,6 +112,11 @@ impl Minio {
         ask().unwrap_or(false)
     }
 
+    /// Its process, as the system names it.
+    pub fn process_id(&self) -> u32 {
+        self._process.0.id()
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -160,7 +165,7 @@ impl Minio {
             store: Some(format!("s3://{bucket}")),
             endpoint: Some(self.endpoint()),
             access_key_id: Some(self.access_key_id.clone()),
-            secret_access_key: Some(self.secret_access_key.clone()),
+            secret_access_key: Some(self.secret_access_key.as_str().into()),
             ..StoreOptions::default()
         }
     }

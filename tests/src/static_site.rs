@@ -10,6 +10,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+use crate::minio::Minio;
+use crate::product::player_files;
+
 /// Longest request it reads, bytes.
 const LONGEST_REQUEST: usize = 16_384;
 
@@ -27,6 +30,27 @@ struct Files {
 }
 
 impl StaticSite {
+    /// The player's files, and beside them a grant (`grant.json`) for the bucket `screens` of `minio`
+    /// below `prefix`, which is reached at `endpoint`.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub async fn with_grant(minio: &Minio, endpoint: &str, prefix: &str) -> Result<Self> {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+        let grant = serde_json::json!({
+            "endpoint": endpoint,
+            "region": "us-east-1",
+            "bucket": "screens",
+            "prefix": prefix,
+            "access_key_id": minio.access_key_id(),
+            "secret_access_key": minio.secret_access_key(),
+            "session_token": null,
+            "expires_at_ms": now.as_millis() as u64 + 3_600_000,
+        });
+        let made = vec![("grant.json".to_owned(), grant.to_string().into_bytes())];
+        Self::start(&player_files(), made).await
+    }
+
     /// Serves the files of `folder`, and `made` (name and bytes) beside them, on a free port.
     ///
     /// # Errors

@@ -8,14 +8,7 @@ use anyhow::{Context, Result, ensure};
 use deskreel_format::roll::{HourSummary, index, roll_hour};
 use deskreel_format::time::{HOUR_MS, hour_start};
 use deskreel_format::{Limits, Manifest, MomentSummary, Segment, SegmentId, StreamName};
-use deskreel_store::{ObjectStore, Put, PutMode};
-
-/// As an agent stores segments, as far as a browser notices.
-const PUT: Put<'static> = Put {
-    mode: PutMode::Create,
-    content_type: "application/octet-stream",
-    cache_control: Some("private, max-age=172800, immutable"),
-};
+use deskreel_store::{ObjectStore, Put};
 
 /// Which recording becomes which day.
 #[derive(Debug)]
@@ -64,6 +57,9 @@ pub async fn write(
             manifest.id = id;
             manifest.moments.iter_mut().for_each(|m| m.time_ms = begin_ms + m.time_ms - source_ms);
             manifest.absences.clear();
+            if let Some(chain) = &mut manifest.links.chain {
+                chain.after_ms = chain.after_ms.map(|after_ms| begin_ms + after_ms - source_ms);
+            }
             manifest.tail = day.tail.clone();
             let mut packs = Vec::new();
             for pack in &mut manifest.packs {
@@ -84,7 +80,7 @@ pub async fn write(
             let copy = Segment::decode(&object, &Limits::default())?;
             starts.insert(id, (segment.packs_start, copy.packs_start));
             let key = plan.target.segment_key(id);
-            store.put(&key, object.into(), PUT).await?;
+            store.put(&key, object.into(), Put::ONCE).await?;
             day.add(copy.manifest);
         }
     }
@@ -131,7 +127,7 @@ impl Day {
         let rolled = roll_hour(hour_ms, &manifests)?.context("the hour has moments")?;
         self.hours.insert(hour_ms, rolled.summary);
         let object = index(rolled.manifest, &self.hours).encode()?;
-        store.put(&stream.index_key(hour_ms), object.into(), PUT).await?;
+        store.put(&stream.index_key(hour_ms), object.into(), Put::ONCE).await?;
         let kept_ms = hour_ms + HOUR_MS - deskreel_format::segment::MAX_SPAN_MS;
         self.recent.retain(|manifest| manifest.id.first_ms >= kept_ms);
         self.tail.retain(|moment| moment.time_ms >= hour_ms + HOUR_MS);

@@ -14,6 +14,7 @@ use deskreel_tests::browser::{self, Browser};
 use deskreel_tests::fault_proxy::{Fault, FaultProxy, Pattern, Schedule};
 use deskreel_tests::minio::Minio;
 use deskreel_tests::product::{Product, not_run, pictures, player_files, sample_recording};
+use deskreel_tests::static_site::StaticSite;
 use image::RgbImage;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -113,7 +114,7 @@ impl Behind {
                 store: Some("s3://screens/team".to_owned()),
                 endpoint: Some(origin.to_owned()),
                 access_key_id: Some(minio.access_key_id().to_owned()),
-                secret_access_key: Some(minio.secret_access_key().to_owned()),
+                secret_access_key: Some(minio.secret_access_key().into()),
                 timeout_ms,
                 ..StoreOptions::default()
             },
@@ -335,12 +336,22 @@ async fn settle(browser: &Browser, time_ms: u64) -> Result<serde_json::Value> {
 /// Plays through a row's faults: the canvas is proven exact and is, or the player says what is wrong.
 async fn watch(
     browser: &Browser,
-    product: &Product,
+    behind: &Behind,
     row: Row,
     expected: &[RgbImage],
 ) -> Result<Came> {
-    let proxy = FaultProxy::start(product.origin().trim_start_matches("http://").parse()?).await?;
-    let page = format!("{}/-/player/#stream=desk", proxy.origin());
+    let proxy = FaultProxy::start(behind.address()?).await?;
+    // Beside MinIO the page comes from elsewhere, and only the store's answers pass the proxy.
+    let site = match behind {
+        Behind::Server(_) => None,
+        Behind::Minio(minio) => {
+            Some(StaticSite::with_grant(minio, &proxy.origin(), "team/").await?)
+        }
+    };
+    let page = match &site {
+        None => format!("{}/-/player/#stream=desk", proxy.origin()),
+        Some(site) => format!("{}/?src=grant.json#stream=desk", site.origin()),
+    };
     proxy.begin(Schedule::new(row.fault, row.pattern, row.seed));
     let start = Instant::now();
     browser.go(&page).await?;
@@ -387,17 +398,29 @@ async fn through_every_fault_the_canvas_is_exact_or_the_player_says_why_not() ->
         not_run("faults", "the browser: the player is not built; run `cargo xtask wasm`");
         return Ok(());
     }
-    let (product, sample) = (Arc::new(Product::start()?), Sample::take()?);
-    let place =
-        StoreOptions { store: Some(product.origin().to_owned()), ..StoreOptions::default() };
-    let imported = output(Agent::new(place, "desk")?.import(sample.folder.path())?).await?;
-    ensure!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+    let mut all = vec![(Behind::Server(Product::start()?), "the embedded store")];
+    match Minio::program() {
+        Ok(_) => {
+            let minio = Minio::start()?;
+            minio.store("screens", "").await?;
+            all.push((Behind::Minio(minio), "MinIO"));
+        }
+        Err(error) => not_run("faults", &error.to_string()),
+    }
+    let sample = Sample::take()?;
     // One window for all rows; each has its proxy, so that none sees another's cache.
     let browser = Arc::new(tokio::sync::Mutex::new(Browser::open(1440, 900, false).await?));
-    let rows = [&SINGLE[..], &BITS].concat();
-    run_table("the canvas at 4 moments, from the embedded store", &rows, |_, row| {
-        let (browser, product, sample) = (browser.clone(), product.clone(), sample.clone());
-        async move { watch(&*browser.lock().await, &product, row, &sample.pictures).await }
-    })
-    .await
+    for (behind, name) in all {
+        let place = behind.place(&format!("http://{}", behind.address()?));
+        let imported = output(Agent::new(place, "desk")?.import(sample.folder.path())?).await?;
+        ensure!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+        let rows = [&SINGLE[..], &BITS].concat();
+        let behind = Arc::new(behind);
+        run_table(&format!("the canvas at 4 moments, from {name}"), &rows, |_, row| {
+            let (browser, behind, sample) = (browser.clone(), behind.clone(), sample.clone());
+            async move { watch(&*browser.lock().await, &behind, row, &sample.pictures).await }
+        })
+        .await?;
+    }
+    Ok(())
 }

@@ -147,12 +147,26 @@ fn a_picture_that_cannot_be_read_is_named_and_stopped_at_or_skipped() -> Result<
 }
 
 #[test]
+fn screenshots_far_apart_go_into_segments_that_readers_look_for() -> Result<()> {
+    let product = Product::start()?;
+    // Two fit the time that goes into one object, by its start alone.
+    let far = ["--interval", "11m", "--upload-every", "5m"];
+    product.run_ok(&import(text(&sample_recording()), "far", &far))?;
+    let now = (START + 12 * 660_000).to_string();
+    let report =
+        product.run_ok(&["verify", "--stream", "far", "--deep", "--json", "--now", &now])?;
+    assert!(report.contains("\"clean\": true") && report.contains("\"segments\": 12"), "{report}");
+    Ok(())
+}
+
+#[test]
 fn a_damaged_segment_is_named_and_nothing_wrong_is_shown() -> Result<()> {
     let product = Product::start()?;
     product.run_ok(&import(text(&sample_recording()), "desk", &[]))?;
     let mut objects = Vec::new();
     walk(&product.data(), &mut |path| {
-        if path.to_string_lossy().contains("1763900000000-") {
+        let name = path.to_string_lossy();
+        if name.contains("/segments") && name.contains("1763900000000-") {
             objects.push(path.to_owned());
         }
     })?;

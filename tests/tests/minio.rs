@@ -9,6 +9,7 @@ use deskreel_store::{LifecycleRule, ObjectStore, Put, PutMode, conformance};
 use deskreel_tests::agent::{Agent, INTERVAL, START, read_all};
 use deskreel_tests::browser::{self, Browser};
 use deskreel_tests::desktop::{self, Desktop};
+use deskreel_tests::endpoint;
 use deskreel_tests::minio::Minio;
 use deskreel_tests::product::{not_run, pictures, player_files, sample_recording};
 use deskreel_tests::static_site::StaticSite;
@@ -30,7 +31,7 @@ fn place(minio: &Minio, store: &str) -> StoreOptions {
         store: Some(store.to_owned()),
         endpoint: Some(minio.endpoint()),
         access_key_id: Some(minio.access_key_id().to_owned()),
-        secret_access_key: Some(minio.secret_access_key().to_owned()),
+        secret_access_key: Some(minio.secret_access_key().into()),
         ..StoreOptions::default()
     }
 }
@@ -47,6 +48,17 @@ async fn the_store_keeps_all_its_promises_on_minio() -> Result<()> {
     conformance::check(&store, "conformance").await;
     let at_root = minio.store("screens", "").await?;
     conformance::check(&at_root, "conformance").await;
+    Ok(())
+}
+
+/// What `cargo run -p deskreel-tests --bin endpoint` does with any other endpoint.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_the_environment_names_is_checked_alike() -> Result<()> {
+    let Some(minio) = minio()? else { return Ok(()) };
+    let findings = endpoint::check(&place(&minio, "s3://other/below/this")).await?;
+    let needed = findings.iter().filter(|finding| finding.needed);
+    assert!(needed.clone().count() >= 3 && needed.clone().all(|f| f.honoured == Some(true)));
+    assert!(minio.store("other", "below/this").await?.list_all("").await?.is_empty());
     Ok(())
 }
 
@@ -68,9 +80,10 @@ async fn an_imported_recording_comes_back_bit_for_bit_from_minio() -> Result<()>
     }
     agent.prove(&expected).await?;
     let stats: serde_json::Value = serde_json::from_str(&agent.run_ok(&["stats", "--json"])?)?;
-    // The figures are those of the segments; the indexes of hours can be made anew from them.
-    let segments = bucket.list_all("segments/").await?;
-    let stored: u64 = segments.iter().map(|object| object.size).sum();
+    let mut stored = 0;
+    for prefix in ["segments/", "index/", "storyboards/"] {
+        stored += bucket.list_all(prefix).await?.iter().map(|object| object.size).sum::<u64>();
+    }
     assert_eq!(stats["screenshots"], 12);
     assert_eq!(stats["bytes"], stored, "the figures are not those of the bucket");
     let again = agent.run_ok(&arguments)?;
@@ -91,7 +104,10 @@ async fn an_import_that_is_killed_and_run_again_is_complete_on_minio() -> Result
         // This way round the keys come by AWS's own variables, as they do for most people.
         let keys = [
             ("AWS_ACCESS_KEY_ID", place.access_key_id.take().context("a key")?),
-            ("AWS_SECRET_ACCESS_KEY", place.secret_access_key.take().context("a key")?),
+            (
+                "AWS_SECRET_ACCESS_KEY",
+                place.secret_access_key.take().context("a key")?.expose().to_owned(),
+            ),
         ];
         let agent = Agent::new(place.clone(), "desk")?;
         let mut killed = agent.import(&sample_recording())?.envs(keys.clone()).spawn()?;
@@ -113,7 +129,7 @@ async fn wrong_keys_and_missing_buckets_are_said_plainly() -> Result<()> {
     let Some(minio) = minio()? else { return Ok(()) };
     minio.store("screens", "").await?;
     let mut wrong = place(&minio, "s3://screens/a");
-    wrong.secret_access_key = Some("not-the-secret-of-this-key".to_owned());
+    wrong.secret_access_key = Some("not-the-secret-of-this-key".into());
     for (place, hints) in [
         (wrong, ["credentials", "SignatureDoesNotMatch"]),
         (place(&minio, "s3://no-such-bucket/a"), ["no-such-bucket", "create it"]),
@@ -123,7 +139,7 @@ async fn wrong_keys_and_missing_buckets_are_said_plainly() -> Result<()> {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(hints.iter().all(|hint| said.contains(hint)), "{hints:?}: {said}");
-        assert!(!said.contains(&secret), "the secret is shown");
+        assert!(!said.contains(secret.expose()), "the secret is shown");
     }
     Ok(())
 }
@@ -174,23 +190,6 @@ async fn a_living_desktop_is_recorded_into_minio() -> Result<()> {
     Ok(())
 }
 
-/// The player's files from a web server that knows nothing of Deskreel, and a grant beside them.
-async fn site_with_grant(minio: &Minio, prefix: &str) -> Result<StaticSite> {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
-    let grant = serde_json::json!({
-        "endpoint": minio.endpoint(),
-        "region": "us-east-1",
-        "bucket": "screens",
-        "prefix": prefix,
-        "access_key_id": minio.access_key_id(),
-        "secret_access_key": minio.secret_access_key(),
-        "session_token": null,
-        "expires_at_ms": now.as_millis() as u64 + 3_600_000,
-    });
-    let made = vec![("grant.json".to_owned(), grant.to_string().into_bytes())];
-    StaticSite::start(&player_files(), made).await
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_canvas_shows_exactly_what_lies_in_minio_without_any_deskreel_server() -> Result<()> {
     let Some(minio) = minio()? else { return Ok(()) };
@@ -210,7 +209,7 @@ async fn the_canvas_shows_exactly_what_lies_in_minio_without_any_deskreel_server
         let agent = Agent::new(place(&minio, &address), "desk")?;
         let imported = agent.import(&sample_recording())?.output()?;
         assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
-        let site = site_with_grant(&minio, prefix).await?;
+        let site = StaticSite::with_grant(&minio, &minio.endpoint(), prefix).await?;
         browser.go(&format!("{}/?src=grant.json#stream=desk", site.origin())).await?;
         browser.ready().await.with_context(|| format!("below '{prefix}'"))?;
         let mut order: Vec<usize> = (0..expected.len()).collect();

@@ -9,14 +9,15 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use deskreel_format::{Manifest, PackRef, SegmentId};
-use deskreel_store::{Put, PutMode, StoreError};
+use deskreel_store::{Put, StoreError};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::UpkeepError;
 use super::survey::{ObjectError, PARALLEL, StreamObjects, Survey};
+use crate::plan::budget::SeekBudget;
 use crate::plan::facts::Entry;
-use crate::plan::forget::{ForgetPlan, Replacement, plan};
-use crate::plan::rewrite::Rewriter;
+use crate::plan::forget::{ForgetPlan, Replacement, plan, storyboards_of};
+use crate::plan::rewrite::{Rewriter, Rewritten};
 
 /// Objects deleted by one request.
 const BATCH: usize = 500;
@@ -26,7 +27,7 @@ const ROUNDS: usize = 5;
 const RECORDING_MS: i64 = 120_000;
 
 /// What is to be forgotten, and from where.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     /// Moments from its start to before its end.
     pub range: Range<u64>,
@@ -34,6 +35,8 @@ pub struct Request {
     pub now_ms: u64,
     /// The person says that nobody records the stream.
     pub agent_stopped: bool,
+    /// How expensive a moment that is written anew may become to show, unless it was so before.
+    pub budget: SeekBudget,
 }
 
 /// What was done.
@@ -49,6 +52,8 @@ pub struct Forgotten {
     pub written_bytes: u64,
     /// Indexes that are gone.
     pub indexes: usize,
+    /// Storyboards that are gone.
+    pub storyboards: usize,
 }
 
 /// What would be done, from a survey.
@@ -72,6 +77,7 @@ pub fn prepare(
     let read: HashSet<SegmentId> = survey.indexes.iter().map(|index| index.entry.id).collect();
     let unread = survey.index_entries.iter().filter(|entry| !read.contains(&entry.id));
     plan.indexes.extend(unread.map(|entry| entry.id.first_ms));
+    plan.storyboards = storyboards_of(&survey.storyboards, range);
     Ok(plan)
 }
 
@@ -92,7 +98,8 @@ pub async fn execute(
             check_silence(objects, request, &survey)?;
         }
         let plan = prepare(objects, &survey, &request.range)?;
-        if plan.replacements.is_empty() && plan.indexes.is_empty() {
+        let is_done = plan.replacements.is_empty() && plan.indexes.is_empty();
+        if is_done && plan.storyboards.is_empty() {
             prove(objects, request, &survey)?;
             return Ok(forgotten);
         }
@@ -100,7 +107,7 @@ pub async fn execute(
             survey.segments.iter().map(|facts| facts.entry.id).collect();
         write_heirs(objects, request, &survey, &plan, &mut forgotten, &progress).await?;
         let heirs: HashSet<SegmentId> = plan.replacements.iter().filter_map(|r| r.heir).collect();
-        let now = objects.list().await?.segments;
+        let now = objects.segments_from(0).await?;
         if now.iter().any(|entry| !before.contains(&entry.id) && !heirs.contains(&entry.id)) {
             // What arrived may refer to what is replaced: it has to be judged first.
             continue;
@@ -156,7 +163,7 @@ async fn write_heirs(
     if plan.replacements.iter().all(written) {
         return Ok(()); // an earlier run did all of it
     }
-    let mut rewriter = Rewriter::new(plan, request.range.clone());
+    let mut rewriter = Rewriter::new(plan, request.range.clone(), request.budget);
     let of = plan.replacements.len() as u64;
     for (done, replacement) in (1..).zip(&plan.replacements) {
         if let Some(heir) = replacement.heir {
@@ -182,24 +189,28 @@ async fn rewrite(
     old: &Manifest,
     heir: SegmentId,
 ) -> Result<u64, UpkeepError> {
-    let needs = rewriter.needs(old);
-    let requests = needs.iter().map(|pack| async move {
-        let key = objects.stream.segment_key(pack.segment);
-        let range = u64::from(pack.offset)..u64::from(pack.offset) + u64::from(pack.len);
-        Ok::<_, StoreError>((*pack, objects.store.get(&key, Some(range)).await?.bytes))
-    });
-    let packs: HashMap<PackRef, Bytes> =
-        stream::iter(requests).buffer_unordered(PARALLEL).try_collect().await?;
-    let object = rewriter.rewrite(old, heir, &packs, &objects.limits).map_err(|source| {
-        UpkeepError::Rewrite { object: objects.stream.segment_key(old.id), source }
-    })?;
-    let (key, size) = (objects.stream.segment_key(heir), object.len() as u64);
-    let put = Put {
-        mode: PutMode::Create,
-        content_type: "application/octet-stream",
-        cache_control: Some("public, max-age=172800, immutable"),
+    let mut packs = HashMap::new();
+    let mut needs = rewriter.needs(old);
+    let object = loop {
+        let requests = needs.iter().map(|pack| async move {
+            let key = objects.stream.segment_key(pack.segment);
+            let range = u64::from(pack.offset)..u64::from(pack.offset) + u64::from(pack.len);
+            Ok::<_, StoreError>((*pack, objects.store.get(&key, Some(range)).await?.bytes))
+        });
+        let read: Vec<(PackRef, Bytes)> =
+            stream::iter(requests).buffer_unordered(PARALLEL).try_collect().await?;
+        packs.extend(read);
+        let rewritten = rewriter.rewrite(old, heir, &packs, &objects.limits);
+        match rewritten.map_err(|source| UpkeepError::Rewrite {
+            object: objects.stream.segment_key(old.id),
+            source,
+        })? {
+            Rewritten::Object(object) => break object,
+            Rewritten::Needs(more) => needs = more,
+        }
     };
-    match objects.store.put(&key, object.into(), put).await {
+    let (key, size) = (objects.stream.segment_key(heir), object.len() as u64);
+    match objects.store.put(&key, object.into(), Put::ONCE).await {
         // An attempt whose answer was lost: the bytes follow from what was read.
         Err(StoreError::AlreadyExists { .. }) => {
             if objects.store.head(&key).await?.size != size {
@@ -234,6 +245,12 @@ async fn delete(
     for batch in indexes.chunks(BATCH) {
         objects.store.delete(batch).await?;
         forgotten.indexes += batch.len();
+    }
+    let storyboards: Vec<String> =
+        plan.storyboards.iter().map(|id| objects.stream.storyboard_key(*id)).collect();
+    for batch in storyboards.chunks(BATCH) {
+        objects.store.delete(batch).await?;
+        forgotten.storyboards += batch.len();
     }
     let of = plan.replacements.len() as u64;
     let backwards: Vec<&Replacement> = plan.replacements.iter().rev().collect();

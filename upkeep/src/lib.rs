@@ -1,6 +1,7 @@
 //! A bucket's upkeep, for agents, operators and the server alike: `plan` decides and does no I/O;
 //! everything else reads what the plans need and does what they decide.
 
+pub mod abandoned;
 pub mod deep;
 mod error;
 pub mod forget;

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use deskreel_format::key::KINDS;
 use deskreel_store::{LifecycleRule, ObjectStore, Put, PutMode, S3Store, StoreError};
 use serde::Serialize;
 
-/// The kinds of objects that expire.
-const PREFIXES: [&str; 3] = ["segments/", "index/", "commons/"];
 /// Keys of what is written to find out, one for each question.
 const SCRATCH: &str = "probe/init-bucket";
 
@@ -90,7 +89,7 @@ async fn objects(
 }
 
 async fn lifecycle(store: &S3Store, days: u32) -> Finding {
-    let wanted = PREFIXES.map(|prefix| LifecycleRule { prefix: prefix.to_owned(), days });
+    let wanted = KINDS.map(|prefix| LifecycleRule { prefix: prefix.to_owned(), days });
     let kept = async {
         store.put_lifecycle(&wanted).await?;
         store.get_lifecycle().await
@@ -111,7 +110,7 @@ async fn lifecycle(store: &S3Store, days: u32) -> Finding {
                     finding("lifecycle", Ok(false), true, &what)
                 }
                 None if all => Finding {
-                    detail: format!("{days} days: {}", PREFIXES.join(", ")),
+                    detail: format!("{days} days: {}", KINDS.join(", ")),
                     ..finding("lifecycle", Ok(true), false, "")
                 },
                 None => finding("lifecycle", Ok(false), false, none),

@@ -13,7 +13,8 @@ use deskreel_format::{FormatError, Index, Manifest, Segment, SegmentId};
 use deskreel_store::{Put, PutMode, StoreError};
 use futures_util::{StreamExt, stream};
 
-use super::survey::{Listing, ObjectError, PARALLEL, StreamObjects};
+use super::survey::{ObjectError, PARALLEL, StreamObjects};
+use crate::plan::facts::Entry;
 
 /// The starts of segments, with their whole manifests, that need not be read again.
 pub type Heads = BTreeMap<SegmentId, Bytes>;
@@ -31,6 +32,18 @@ pub struct Rolled {
     pub without: Vec<(u64, String)>,
 }
 
+impl Rolled {
+    /// Counts what another round did. An hour that was rolled again is one.
+    pub(super) fn add(&mut self, round: Self) {
+        self.hours.extend(round.hours);
+        self.hours.sort_unstable();
+        self.hours.dedup();
+        self.bytes += round.bytes;
+        self.read += round.read;
+        self.without = round.without;
+    }
+}
+
 /// Writes the indexes of `hours`, and the summaries of later indexes anew that tell of them. Hours
 /// that are not over at `now_ms` are left alone. `progress(done, of)` counts hours.
 ///
@@ -43,11 +56,28 @@ pub async fn roll(
     now_ms: u64,
     progress: impl Fn(usize, usize),
 ) -> Result<Rolled, StoreError> {
+    roll_as(Guest(false), objects, hours, heads, now_ms, progress).await
+}
+
+/// Whether somebody else than the stream's agent rolls: an index that was not there when the hours were
+/// listed and is there now is the agent's, and stays.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Guest(pub(super) bool);
+
+/// [`roll`], by the agent or by a guest.
+pub(super) async fn roll_as(
+    guest: Guest,
+    objects: &StreamObjects,
+    hours: &BTreeSet<u64>,
+    heads: &Heads,
+    now_ms: u64,
+    progress: impl Fn(usize, usize),
+) -> Result<Rolled, StoreError> {
     let is_over = |hour: &u64| hour.saturating_add(HOUR_MS) <= now_ms;
     let due: BTreeSet<u64> = hours.iter().copied().filter(is_over).collect();
     let Some(first) = due.first().copied() else { return Ok(Rolled::default()) };
-    let listing = objects.list().await?;
-    let there: BTreeSet<u64> = listing.indexes.iter().map(|index| index.id.first_ms).collect();
+    let (segments, indexes) = (objects.segments_from(0).await?, objects.indexes().await?);
+    let there: BTreeSet<u64> = indexes.iter().map(|index| index.id.first_ms).collect();
     // What tells of a due hour: the indexes of the 24 hours from its end on.
     let tells = |hour: &u64| {
         due.range(hour.saturating_sub(DAY_MS - HOUR_MS)..=*hour).next().is_some() && is_over(hour)
@@ -55,15 +85,16 @@ pub async fn roll(
     let later = there.range(first..).copied().filter(|hour| tells(hour));
     let affected: BTreeSet<u64> = due.iter().copied().chain(later).collect();
     let mut work = Work {
+        guest,
         objects,
         heads,
-        listing: &listing,
+        segments: &segments,
+        there: &there,
         told: before(objects, &there, first).await?,
         manifests: BTreeMap::new(),
         rolled: Rolled::default(),
     };
-    let keyed: BTreeSet<u64> =
-        listing.segments.iter().map(|entry| hour_start(entry.id.first_ms)).collect();
+    let keyed: BTreeSet<u64> = segments.iter().map(|entry| hour_start(entry.id.first_ms)).collect();
     let mut from = first.saturating_sub(DAY_MS);
     for (done, hour) in affected.iter().enumerate() {
         progress(done, affected.len());
@@ -112,9 +143,11 @@ async fn read_index(objects: &StreamObjects, hour: u64) -> Result<Option<Index>,
 }
 
 struct Work<'a> {
+    guest: Guest,
     objects: &'a StreamObjects,
     heads: &'a Heads,
-    listing: &'a Listing,
+    segments: &'a [Entry],
+    there: &'a BTreeSet<u64>,
     told: BTreeMap<u64, HourSummary>,
     manifests: BTreeMap<SegmentId, Manifest>,
     rolled: Rolled,
@@ -164,23 +197,33 @@ impl Work<'_> {
     }
 
     async fn put(&mut self, hour: u64, bytes: Vec<u8>) -> Result<(), StoreError> {
+        let is_there = self.there.contains(&hour);
         let put = Put {
-            mode: PutMode::Overwrite,
+            mode: if self.guest.0 && !is_there { PutMode::Create } else { PutMode::Overwrite },
             content_type: "application/octet-stream",
             // A late segment replaces it.
             cache_control: Some("public, max-age=60"),
         };
-        self.rolled.bytes += bytes.len() as u64;
-        self.rolled.hours.push(hour);
-        let key = self.objects.stream.index_key(hour);
-        self.objects.store.put(&key, Bytes::from(bytes), put).await
+        let (key, size) = (self.objects.stream.index_key(hour), bytes.len() as u64);
+        match self.objects.store.put(&key, Bytes::from(bytes), put).await {
+            Ok(()) => {
+                self.rolled.bytes += size;
+                self.rolled.hours.push(hour);
+                Ok(())
+            }
+            Err(StoreError::AlreadyExists { .. }) => {
+                tracing::debug!(key, "its agent was faster");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads the manifests of the segments that begin in `times` and are not at hand.
     async fn read(&mut self, times: Range<u64>) -> Result<(), StoreError> {
         let from = SegmentId { first_ms: times.start, writer: 0 };
-        let start = self.listing.segments.partition_point(|entry| entry.id < from);
-        let entries = self.listing.segments[start..].iter();
+        let start = self.segments.partition_point(|entry| entry.id < from);
+        let entries = self.segments[start..].iter();
         let wanted = entries.take_while(|entry| entry.id.first_ms < times.end);
         let mut missing = Vec::new();
         for entry in wanted {

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use deskreel_format::manifest::INDEX_WRITER;
 use deskreel_format::seek::first_read;
 use deskreel_format::segment::SegmentHeader;
-use deskreel_format::{FormatError, Index, Limits, Segment, SegmentId, StreamName};
+use deskreel_format::{FormatError, Index, Limits, Segment, SegmentId, Storyboard, StreamName};
 use deskreel_store::{ObjectMeta, ObjectStore, StoreError};
 use futures_util::{StreamExt, stream};
 
 use crate::plan::audit::{Fault, Problem, Seen};
 use crate::plan::facts::{Entry, Facts};
+use crate::plan::sweep::{SweepPlan, SweepRule, plan};
 
 /// Requests in flight at once.
 pub(super) const PARALLEL: usize = 16;
@@ -50,6 +52,8 @@ pub struct Survey {
     pub indexes: Vec<Facts>,
     /// All indexes, read or not.
     pub index_entries: Vec<Entry>,
+    /// All storyboards, whole or not.
+    pub storyboards: Vec<Entry>,
     /// What is wrong with objects by themselves.
     pub problems: Vec<Problem>,
 }
@@ -61,6 +65,8 @@ pub struct Listing {
     pub segments: Vec<Entry>,
     /// Indexes, by hour.
     pub indexes: Vec<Entry>,
+    /// Storyboards, by id.
+    pub storyboards: Vec<Entry>,
     /// Keys under the stream's prefixes that are none of Deskreel's.
     pub foreign: Vec<String>,
 }
@@ -81,27 +87,42 @@ impl StreamObjects {
     /// # Errors
     /// [`StoreError`].
     pub async fn list(&self) -> Result<Listing, StoreError> {
-        let mut listing = Listing::default();
-        let entry =
-            |id, meta: &ObjectMeta| Entry { id, size: meta.size, modified_ms: meta.modified_ms };
-        for meta in self.store.list_all(&self.stream.segments_prefix()).await? {
-            match SegmentId::from_key(&meta.key) {
-                Ok(id) => listing.segments.push(entry(id, &meta)),
-                Err(_) => listing.foreign.push(meta.key),
+        let stream = &self.stream;
+        let mut foreign = Vec::new();
+        let segment = |key: &str| SegmentId::from_key(key).ok();
+        let segments = self.kind(&stream.segments_prefix(), segment, &mut foreign).await?;
+        let index = |key: &str| index_id(stream, key);
+        let indexes = self.kind(&stream.index_prefix(), index, &mut foreign).await?;
+        let board = |key: &str| SegmentId::from_storyboard_key(key).ok();
+        let storyboards = self.kind(&stream.storyboards_prefix(), board, &mut foreign).await?;
+        Ok(Listing { segments, indexes, storyboards, foreign })
+    }
+
+    /// The indexes, by hour.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn indexes(&self) -> Result<Vec<Entry>, StoreError> {
+        let stream = &self.stream;
+        self.kind(&stream.index_prefix(), |key| index_id(stream, key), &mut Vec::new()).await
+    }
+
+    /// The objects of one kind, by id; keys of no id are `foreign`.
+    async fn kind(
+        &self,
+        prefix: &str,
+        id: impl Fn(&str) -> Option<SegmentId>,
+        foreign: &mut Vec<String>,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let mut entries = Vec::new();
+        for ObjectMeta { key, size, modified_ms, .. } in self.store.list_all(prefix).await? {
+            match id(&key) {
+                Some(id) => entries.push(Entry { id, size, modified_ms }),
+                None => foreign.push(key),
             }
         }
-        for meta in self.store.list_all(&self.stream.index_prefix()).await? {
-            match index_hour(&self.stream, &meta.key) {
-                Some(first_ms) => {
-                    let id = SegmentId { first_ms, writer: 0 };
-                    listing.indexes.push(entry(id, &meta));
-                }
-                None => listing.foreign.push(meta.key),
-            }
-        }
-        listing.segments.sort_unstable();
-        listing.indexes.sort_unstable();
-        Ok(listing)
+        entries.sort_unstable();
+        Ok(entries)
     }
 
     /// The segments whose first moment is at or after `from_ms`, by id.
@@ -135,9 +156,14 @@ impl StreamObjects {
     /// [`StoreError`] when the store fails; what is wrong with objects is part of the survey.
     pub async fn survey(&self, progress: impl Fn(u64, u64)) -> Result<Survey, StoreError> {
         let listing = self.list().await?;
-        let of = (listing.segments.len() + listing.indexes.len()) as u64;
+        let objects = [&listing.segments, &listing.indexes, &listing.storyboards];
+        let of = objects.iter().map(|kind| kind.len() as u64).sum();
         progress(0, of);
-        let mut survey = Survey { index_entries: listing.indexes.clone(), ..Survey::default() };
+        let mut survey = Survey {
+            index_entries: listing.indexes.clone(),
+            storyboards: listing.storyboards.clone(),
+            ..Survey::default()
+        };
         for key in listing.foreign {
             let what = "its key is none of Deskreel's; delete it if it is not yours";
             survey.problem(Fault::ForeignKey, key, what.to_owned());
@@ -176,6 +202,23 @@ impl StreamObjects {
             done += 1;
             progress(done, of);
         }
+        let requests = listing
+            .storyboards
+            .iter()
+            .map(|entry| async { (*entry, self.storyboard(*entry).await) });
+        let mut answers = stream::iter(requests).buffered(PARALLEL);
+        while let Some((entry, answer)) = answers.next().await {
+            match answer {
+                Ok(_) | Err(ObjectError::Gone) => {}
+                Err(ObjectError::Store(error)) => return Err(error),
+                Err(ObjectError::Damaged(error)) => {
+                    let key = self.stream.storyboard_key(entry.id);
+                    survey.problem(Fault::Unreadable, key, error);
+                }
+            }
+            done += 1;
+            progress(done, of);
+        }
         Ok(survey)
     }
 
@@ -205,6 +248,16 @@ impl StreamObjects {
         Ok(segment)
     }
 
+    async fn storyboard(&self, entry: Entry) -> Result<Storyboard, ObjectError> {
+        let key = self.stream.storyboard_key(entry.id);
+        let board = Storyboard::decode(&self.store.get(&key, None).await?.bytes)?;
+        if board.times.first() != Some(&entry.id.first_ms) {
+            let reason = "its first picture is of another time than its key names";
+            return Err(FormatError::Invalid { what: "storyboard", at: 24, reason }.into());
+        }
+        Ok(board)
+    }
+
     async fn index(&self, entry: Entry) -> Result<Index, ObjectError> {
         let key = self.stream.index_key(entry.id.first_ms);
         let index = Index::decode(&self.store.get(&key, None).await?.bytes, &self.limits)?;
@@ -220,6 +273,13 @@ impl Survey {
     /// What an audit judges.
     pub fn unreadable_ids(&self) -> Vec<SegmentId> {
         self.unreadable.iter().map(|entry| entry.id).collect()
+    }
+
+    /// What a sweep deletes.
+    pub fn sweep(&self, rule: SweepRule) -> SweepPlan {
+        let mut plan = plan(&self.segments, &self.unreadable, &self.index_entries, rule);
+        plan.add_storyboards(&self.storyboards, rule);
+        plan
     }
 
     /// Everything that is wrong: objects by themselves, then between each other.
@@ -271,13 +331,13 @@ impl From<FormatError> for ObjectError {
     }
 }
 
-/// The start of the hour whose index has this key.
-fn index_hour(stream: &StreamName, key: &str) -> Option<u64> {
+/// The id of the index that has this key: the start of its hour, and writer 0.
+fn index_id(stream: &StreamName, key: &str) -> Option<SegmentId> {
     let (day, hour) =
         key.strip_prefix(&stream.index_prefix())?.strip_suffix(".idx")?.split_once('/')?;
     let time: jiff::Timestamp = format!("{day}T{hour}:00:00Z").parse().ok()?;
     let first_ms = u64::try_from(time.as_millisecond()).ok()?;
-    (stream.index_key(first_ms) == key).then_some(first_ms)
+    (stream.index_key(first_ms) == key).then_some(SegmentId { first_ms, writer: INDEX_WRITER })
 }
 
 #[cfg(test)]
@@ -289,11 +349,12 @@ mod tests {
     fn keys_of_indexes_name_their_hour() {
         let stream = StreamName::parse("desk").unwrap();
         let hour = 1_763_899_200_000;
-        assert_eq!(index_hour(&stream, &stream.index_key(hour)), Some(hour));
+        let id = index_id(&stream, &stream.index_key(hour));
+        assert_eq!(id, Some(SegmentId { first_ms: hour, writer: 0 }));
         for key in
             ["index/desk/2025-11-23/12", "index/desk/x/12.idx", "index/desk/2025-11-23/24.idx"]
         {
-            assert_eq!(index_hour(&stream, key), None, "{key}");
+            assert_eq!(index_id(&stream, key), None, "{key}");
         }
     }
 

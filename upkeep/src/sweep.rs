@@ -21,7 +21,8 @@ pub async fn execute(
     let indexes = plan.indexes.iter().map(|d| objects.stream.index_key(d.entry.id.first_ms));
     // The newest first: what refers goes before what is referred to.
     let segments = plan.segments.iter().rev().map(|d| objects.stream.segment_key(d.entry.id));
-    let keys: Vec<String> = indexes.chain(segments).collect();
+    let storyboards = plan.storyboards.iter().map(|d| objects.stream.storyboard_key(d.entry.id));
+    let keys: Vec<String> = indexes.chain(segments).chain(storyboards).collect();
     for batch in keys.chunks(BATCH) {
         objects.store.delete(batch).await?;
         done(batch.len() as u64);

@@ -13,8 +13,11 @@ export class DeskreelPlayer extends HTMLElement {
   src: string;
   /** The stream's name. Nothing is loaded without it. */
   stream: string;
-  /** `contain` (the default) or `actual`: one screen pixel per recorded pixel. */
+  /** `contain` (the default) or `actual`: one screen pixel per recorded pixel. See also `zoom`. */
   fit: "contain" | "actual";
+  /** Name of the monitor to show alone; empty: all of them, as they are laid out. */
+  monitor: string;
+  /** The attribute `preload="none"`: nothing is fetched before it is to be shown. */
   /** Bearer token for a server that wants one. Set before `stream`, or pass it to `renew`. */
   token: string | undefined;
 
@@ -27,6 +30,10 @@ export class DeskreelPlayer extends HTMLElement {
   readonly windowEnd: number;
   /** Time of the screenshot on the screen, milliseconds since 1970; `NaN` before the first. */
   readonly shownTime: number;
+  /** Time of the newest screenshot known, milliseconds since 1970; `NaN` before there is one. */
+  readonly newestTime: number;
+  /** The server's clock, milliseconds since 1970. */
+  readonly serverTime: number;
   /** Every pixel shown was hashed and is what was captured. */
   readonly exact: boolean;
   /** The pixels shown are being hashed; `exact` is known, and `shown` fired again, when that is done. */
@@ -38,7 +45,10 @@ export class DeskreelPlayer extends HTMLElement {
    * the share of the screen that changed, or an estimate from the bytes stored.
    */
   readonly activity: Uint8Array;
-  /** Stretches without screenshots; milliseconds since 1970. */
+  /**
+   * Stretches without screenshots; milliseconds since 1970. The last one lasts until now when the next
+   * screenshot is overdue.
+   */
   readonly gaps: { from: number; to: number; kind: GapKind }[];
   /** Seconds between screenshots as planned. */
   readonly interval: number;
@@ -56,6 +66,8 @@ export class DeskreelPlayer extends HTMLElement {
   playbackRate: number;
   /** Whether playing leaps over stretches in which nobody did anything. */
   skipIdle: boolean;
+  /** The stretch that playing repeats, in seconds since 1970, or `null`. Fires `loopchange`. */
+  loop: [number, number] | null;
   /** Whether to go along with the newest screenshot. Seeking and playing end it. */
   live: boolean;
   /** Stretches of time whose screenshots are all here. */
@@ -78,24 +90,71 @@ export class DeskreelPlayer extends HTMLElement {
    * widened to whole tiles): milliseconds since 1970, ascending. Manifests that are not here yet are
    * read first (`regionprogress`). They settle some changes; for the others the tiles before and after
    * are fetched and compared, which may take a minute for a busy rectangle of a day. One question at a
-   * time: another one ends this one with `AbortError`, and so does a tile that cannot be had.
+   * time: another one ends this one with `AbortError`, and so do `signal` and a tile that cannot be had.
    */
-  regionHistory(rect: Rectangle, surface?: number): Promise<Float64Array>;
+  regionHistory(rect: Rectangle, surface?: number, options?: Asking): Promise<Float64Array>;
   /**
    * All stretches of time in which the rectangle showed exactly what it shows now, this one included;
    * ends in seconds since 1970, like those of `buffered`.
    */
-  seenWhen(rect: Rectangle, surface?: number): Promise<DeskreelPlayer["buffered"]>;
+  seenWhen(
+    rect: Rectangle, surface?: number, options?: Asking,
+  ): Promise<DeskreelPlayer["buffered"]>;
+
+  /**
+   * Device pixels per recorded pixel, up to 8; setting it to 0 shows as much as fits. `fitted` tells
+   * whether it does. Ctrl and wheel, pinch and drag do the same. Fires `viewchange`.
+   */
+  zoom: number;
+  readonly fitted: boolean;
+  /** To the next usual scale, larger or smaller, about a place of the page. */
+  zoomStep(larger: boolean, clientX?: number, clientY?: number): void;
+  /** What lies in the middle of the element, pixels of the desktop. */
+  centre: { x: number; y: number };
+  /** The monitors of the screenshot shown. */
+  readonly monitors: Omit<Surface, "image">[];
+  /** A place of the page in pixels of the desktop, and one of the desktop relative to the element. */
+  toDesktop(clientX: number, clientY: number): { x: number; y: number };
+  toElement(x: number, y: number): { x: number; y: number };
+  /**
+   * The screenshot nearest to a time (seconds since 1970) that is here already, drawn no larger than
+   * `most` pixels a side; `time` is its own, in milliseconds. Asks the store for nothing.
+   */
+  preview(seconds: number, most?: number): { time: number; image: ImageData } | null;
+
+  /**
+   * The small picture nearest to a time (seconds since 1970) out of the storyboards that are here, in
+   * an image: `time` is its own, in milliseconds. Fetches the storyboard of that time, which `storyboard`
+   * tells of; `null` no longer does.
+   */
+  storyboard(seconds: number | null): Thumbnail | null;
 
   /** The surfaces shown with their exact pixels. */
   capture(): Surface[];
   /** The exact pixels of one surface. */
   pixels(surface?: number): ImageData | null;
-  /** The whole desktop as PNG. */
-  toBlob(): Promise<Blob | null>;
+  /** The whole desktop, or a rectangle of it, as PNG, exact to the bit. */
+  toBlob(rect?: Rectangle): Promise<Blob | null>;
+  /** What is shown as a video, for picture-in-picture. */
+  captureStream(): MediaStream;
+}
+
+/** A picture that lies in an image of several. Lossy: for finding, not for reading. */
+export interface Thumbnail {
+  readonly time: number;
+  readonly image: ImageBitmap;
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
 }
 
 export type GapKind = "paused" | "locked" | "excluded" | "offline" | "not running" | "unknown";
+
+export interface Asking {
+  /** Ends the question. */
+  signal?: AbortSignal;
+}
 
 export interface Rectangle {
   x: number;
@@ -135,6 +194,9 @@ export interface DeskreelEvents {
   shown: CustomEvent<{ shownTime: number; exact: boolean; proving: boolean }>;
   /** Manifests are read for `regionHistory` or `seenWhen`. */
   regionprogress: CustomEvent<{ id: number; read: number; of: number }>;
+  /** Another part of the desktop is looked at, or at another scale. */
+  viewchange: CustomEvent<null>;
+  loopchange: CustomEvent<null>;
   /** How things stand changed. */
   status: CustomEvent<{ status: DeskreelPlayer["status"]; reason: string }>;
   error: CustomEvent<DeskreelError>;

@@ -2,6 +2,9 @@
 // deskreel-player.d.ts; everything is decided in WebAssembly, this file only translates.
 
 import init, { PlayerHandle, startDecoders } from "./player.js";
+import { encodePng } from "./png.js";
+import { Storyboards } from "./storyboards.js";
+import { View, style } from "./view.js";
 
 const wasm = init().then((module) => {
   startDecoders(spawnDecoder, Math.min(4, navigator.hardwareConcurrency || 2));
@@ -20,17 +23,6 @@ function spawnDecoder() {
   setTimeout(() => URL.revokeObjectURL(local), 60_000);
   return new Worker(local, { type: "module" });
 }
-
-const style = new CSSStyleSheet();
-style.replaceSync(`
-  :host { display: block; position: relative; overflow: hidden; contain: strict; }
-  :host([hidden]) { display: none; }
-  .view { position: absolute; inset: 0; display: grid; place-items: safe center; overflow: hidden; }
-  :host([fit="actual"]) .view { overflow: auto; }
-  canvas { display: block; flex: none; image-rendering: auto; }
-  canvas.sharp { image-rendering: pixelated; }
-  canvas.blank { visibility: hidden; }
-`);
 
 /** What `buffered` gives: as `TimeRanges`. */
 class Ranges {
@@ -61,11 +53,13 @@ class Ranges {
 }
 
 export class DeskreelPlayer extends HTMLElement {
-  static observedAttributes = ["src", "stream", "fit"];
+  static observedAttributes = ["src", "stream", "fit", "monitor"];
 
   #handle = null;
-  #canvas = document.createElement("canvas");
-  #view = document.createElement("div");
+  #view = new View();
+  #loop = null;
+  /** Asked for before there was anything to go along with. */
+  #live = false;
   #generation = 0;
   #token;
   #error = null;
@@ -75,22 +69,17 @@ export class DeskreelPlayer extends HTMLElement {
   #events = [];
   #questions = 0;
   #answers = new Map();
+  #storyboards = null;
   #tasks = new MessageChannel();
-  #resizes = new ResizeObserver(() => this.#layOut());
+  #resizes = new ResizeObserver(() => this.#resized());
   #online = () => this.#handle?.online();
 
   constructor() {
     super();
     const root = this.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [style];
-    this.#view.className = "view";
-    this.#view.part = "view";
-    this.#canvas.part = "canvas";
-    this.#canvas.className = "blank";
-    this.#canvas.setAttribute("role", "img");
-    this.#canvas.setAttribute("aria-label", "No screenshot yet");
-    this.#view.append(this.#canvas);
-    root.append(this.#view);
+    root.append(this.#view.root);
+    this.#view.onchange = () => this.dispatchEvent(new CustomEvent("viewchange"));
     this.#tasks.port1.onmessage = () => this.dispatchEvent(this.#events.shift());
   }
 
@@ -108,7 +97,9 @@ export class DeskreelPlayer extends HTMLElement {
 
   attributeChangedCallback(name, before, now) {
     if (name === "fit") {
-      this.#layOut();
+      this.zoom = now === "actual" ? 1 : 0;
+    } else if (name === "monitor") {
+      this.#view.change(() => (this.#view.monitor = now ?? ""));
     } else if (before !== now && this.isConnected) {
       this.#reload();
     }
@@ -136,6 +127,53 @@ export class DeskreelPlayer extends HTMLElement {
 
   set fit(value) {
     this.setAttribute("fit", value);
+  }
+
+  get zoom() {
+    return this.#view.viewport.scale;
+  }
+
+  set zoom(scale) {
+    this.#view.change((view) => (Number(scale) > 0 ? view.zoom(Number(scale)) : view.fit()));
+  }
+
+  get fitted() {
+    return this.#view.viewport.isFitted;
+  }
+
+  zoomStep(up, clientX, clientY) {
+    const { left, top, width, height } = this.getBoundingClientRect();
+    const x = ((clientX ?? left + width / 2) - left) * devicePixelRatio;
+    const y = ((clientY ?? top + height / 2) - top) * devicePixelRatio;
+    this.#view.change((view) => view.step(up, x, y));
+  }
+
+  get centre() {
+    return this.#view.viewport.centre;
+  }
+
+  set centre(place) {
+    this.#view.change((view) => view.lookAt(place));
+  }
+
+  get monitors() {
+    return this.#view.monitors;
+  }
+
+  get monitor() {
+    return this.getAttribute("monitor") ?? "";
+  }
+
+  set monitor(name) {
+    this.setAttribute("monitor", name);
+  }
+
+  toDesktop(clientX, clientY) {
+    return this.#view.toDesktop(clientX, clientY);
+  }
+
+  toElement(x, y) {
+    return this.#view.toElement(x, y);
   }
 
   get token() {
@@ -180,6 +218,36 @@ export class DeskreelPlayer extends HTMLElement {
 
   get exact() {
     return this.#handle?.exact ?? false;
+  }
+
+  get newestTime() {
+    return this.#handle?.newestTime ?? NaN;
+  }
+
+  get serverTime() {
+    return this.#handle?.serverTime ?? Date.now();
+  }
+
+  get loop() {
+    return this.#loop;
+  }
+
+  set loop(stretch) {
+    const times = stretch?.map((seconds) => Math.round(Number(seconds) * 1000));
+    if (times && !(times.length === 2 && times.every(Number.isFinite))) {
+      throw new TypeError("loop is null or two times, seconds since 1970");
+    }
+    this.#loop = times ? [Math.min(...times) / 1000, Math.max(...times) / 1000] : null;
+    this.#handle?.setRepeat(times?.[0], times?.[1]);
+    this.dispatchEvent(new CustomEvent("loopchange"));
+  }
+
+  preview(seconds, most = 240) {
+    return this.#handle?.preview(Math.round(seconds * 1000), most) ?? null;
+  }
+
+  storyboard(seconds) {
+    return this.#storyboards?.at(seconds === null ? null : Math.round(seconds * 1000)) ?? null;
   }
 
   get proving() {
@@ -246,7 +314,8 @@ export class DeskreelPlayer extends HTMLElement {
   }
 
   set live(live) {
-    this.#handle?.setFollow(Boolean(live));
+    this.#live = Boolean(live);
+    this.#handle?.setFollow(this.#live);
   }
 
   get buffered() {
@@ -283,52 +352,69 @@ export class DeskreelPlayer extends HTMLElement {
   }
 
   /** Asks the core about a rectangle; its answer comes as `regionfound`. */
-  #ask({ x, y, width, height }, surface, seen) {
+  #ask({ x, y, width, height }, surface, seen, signal) {
     if (![x, y, width, height, surface].every((n) => Number.isFinite(n) && n >= 0)) {
       return Promise.reject(new TypeError("a rectangle is x, y, width and height in pixels"));
     }
     if (!this.#handle) {
       return Promise.reject(new DOMException("nothing is loaded", "InvalidStateError"));
     }
+    if (signal?.aborted) {
+      return Promise.reject(signal.reason);
+    }
     const id = ++this.#questions;
     const edges = [x, y, x + width, y + height];
     const [left, top] = edges.slice(0, 2).map(Math.floor);
     const [right, bottom] = edges.slice(2).map(Math.ceil);
+    signal?.addEventListener("abort", () => this.#answers.has(id) && this.#handle?.endRegion());
     return new Promise((resolve, reject) => {
       this.#answers.set(id, { resolve, reject });
       this.#handle.region(id, surface, left, top, right - left, bottom - top, seen);
     });
   }
 
-  regionHistory(rect, surface = 0) {
-    return this.#ask(rect, surface, false);
+  regionHistory(rect, surface = 0, { signal } = {}) {
+    return this.#ask(rect, surface, false, signal);
   }
 
-  async seenWhen(rect, surface = 0) {
-    return new Ranges(await this.#ask(rect, surface, true));
+  async seenWhen(rect, surface = 0, { signal } = {}) {
+    return new Ranges(await this.#ask(rect, surface, true, signal));
   }
 
   capture() {
-    return this.#handle?.capture() ?? [];
+    return this.#handle?.surfaces(true) ?? [];
   }
 
   pixels(surface = 0) {
     return this.capture()[surface]?.image ?? null;
   }
 
-  toBlob() {
-    return new Promise((resolve) => this.#canvas.toBlob(resolve, "image/png"));
+  captureStream() {
+    return this.#view.canvas.captureStream();
+  }
+
+  async toBlob(rect) {
+    const surfaces = this.capture();
+    if (surfaces.length === 0 || Number.isNaN(this.shownTime)) {
+      return null;
+    }
+    const { width, height } = this.#view.canvas;
+    return encodePng(surfaces, rect ?? { x: 0, y: 0, width, height });
+  }
+
+  /** Listeners hear of it in the next frame: what they change must not resize this one again. */
+  #resized() {
+    this.#view.layOut();
+    requestAnimationFrame(() => this.#view.onchange());
   }
 
   /** Starts anew, once for all attributes that change together. */
   async #reload() {
     const generation = ++this.#generation;
-    await wasm;
-    if (generation !== this.#generation || !this.isConnected) {
-      return;
-    }
+    // From here on, a time that is set is for what will be loaded.
     this.#close();
-    if (!this.stream) {
+    await wasm;
+    if (generation !== this.#generation || !this.isConnected || !this.stream) {
       return;
     }
     const source = new URL(this.src || "/", document.baseURI).href;
@@ -339,15 +425,20 @@ export class DeskreelPlayer extends HTMLElement {
     };
     const start = this.#startTime;
     this.#startTime = undefined;
+    const [canvas, ahead] = [this.#view.canvas, this.getAttribute("preload") !== "none"];
     try {
       this.#handle =
-        new PlayerHandle(this.#canvas, source, this.stream, this.#token, start, listener);
+        new PlayerHandle(canvas, source, this.stream, this.#token, start, ahead, listener);
     } catch (error) {
       this.#hear("error", { code: "stream", object: this.stream, message: String(error) });
       return;
     }
+    this.#storyboards = new Storyboards(this.#handle, () => listener("storyboard", null));
     this.#handle.setRate(this.#rate);
     this.#handle.setSkipIdle(this.#skipIdle);
+    this.loop = this.#loop;
+    this.#handle.setFollow(this.#live && start === undefined);
+    this.#live = false;
     this.#handle.start();
   }
 
@@ -355,12 +446,13 @@ export class DeskreelPlayer extends HTMLElement {
     this.#handle?.close();
     this.#handle?.free();
     this.#handle = null;
+    this.#storyboards = null;
     this.#error = null;
     for (const { reject } of this.#answers.values()) {
       reject(new DOMException("the player was closed", "AbortError"));
     }
     this.#answers.clear();
-    this.#canvas.className = "blank";
+    this.#view.setMonitors([]);
   }
 
   #hear(name, detail) {
@@ -379,30 +471,14 @@ export class DeskreelPlayer extends HTMLElement {
       this.#error = detail;
     } else if (name === "shown") {
       this.#error = null;
-      this.#layOut();
+      this.#view.setMonitors(this.#handle.surfaces(false));
       const time = new Date(detail.shownTime).toLocaleString();
-      this.#canvas.setAttribute("aria-label", `Screenshot of ${this.stream}, ${time}`);
+      this.#view.canvas.setAttribute("aria-label", `Screenshot of ${this.stream}, ${time}`);
     }
     // Events are tasks of their own, as those of media elements: whoever sets `currentTime` has
     // time to listen for `seeked`, even when the screenshot is there at once.
     this.#events.push(new CustomEvent(name, { detail }));
     this.#tasks.port2.postMessage(null);
-  }
-
-  /** Sizes the canvas: one screen pixel per pixel, or as large as fits. */
-  #layOut() {
-    const { width, height } = this.#canvas;
-    if (!this.#handle || Number.isNaN(this.shownTime)) {
-      return;
-    }
-    const unit = 1 / devicePixelRatio;
-    const fits = Math.min(this.clientWidth / width, this.clientHeight / height);
-    const scale = this.fit === "actual" ? unit : fits;
-    this.#canvas.style.width = `${width * scale}px`;
-    this.#canvas.style.height = `${height * scale}px`;
-    // Enlarged pixels stay square; only a reduced picture is smoothed.
-    this.#canvas.className = scale >= unit * 0.999 ? "sharp" : "";
-    this.scale = scale / unit;
   }
 }
 

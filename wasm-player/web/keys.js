@@ -13,9 +13,25 @@ const KEYS = {
   End: (run) => run.last(),
   "<": (run) => run.faster(-1),
   ">": (run) => run.faster(1),
-  "+": (run) => run.zoom(1),
-  "=": (run) => run.zoom(1),
-  "-": (run) => run.zoom(-1),
+  PageUp: (run) => run.skip(-600),
+  PageDown: (run) => run.skip(600),
+  "+": (run) => run.zoom(true),
+  "=": (run) => run.zoom(true),
+  "-": (run) => run.zoom(false),
+  "[": (run) => run.span(-1),
+  "]": (run) => run.span(1),
+  a: (run) => run.loopFrom(),
+  b: (run) => run.loopTo(),
+  o: (run) => run.loop(),
+  r: (run) => run.select(),
+  h: (run) => run.changes(),
+  w: (run) => run.seen(),
+  p: (run) => run.stepFound(-1),
+  x: (run) => run.stepFound(1),
+  m: (run) => run.nextMonitor(),
+  i: (run) => run.pip(),
+  g: (run) => run.wall(),
+  Escape: (run) => run.escape(),
   n: (run) => run.live(),
   s: (run) => run.skipIdle(),
   z: (run) => run.fit(),
@@ -43,7 +59,9 @@ export function takeKeys(commands) {
     }
     // With Shift or Caps Lock a letter comes as a capital, and is the same key.
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    if (/^[0-9]$/.test(key)) {
+    if (event.shiftKey && event.code === "Digit0") {
+      commands.fitAll();
+    } else if (/^[0-9]$/.test(key)) {
       commands.to(Number(key) / 10);
     } else if (Object.hasOwn(KEYS, key)) {
       KEYS[key](commands, event);

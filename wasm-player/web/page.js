@@ -1,159 +1,74 @@
-// The page around <deskreel-player>: chooses a stream, shows times and states, takes the keyboard.
+// The page around <deskreel-player>: opens streams, shows times and states, wires the controls.
 
 import "./deskreel-player.js";
-import { States } from "./states.js";
-import { Timeline } from "./timeline.js";
-import { clock, date, parse } from "./times.js";
+import { commandsOf, shownLink } from "./commands.js";
+import { health } from "./health.js";
 import { takeKeys } from "./keys.js";
+import { readLink } from "./link.js";
+import { hasPictureInPicture } from "./pip.js";
+import { Regions } from "./regions.js";
+import { Selection } from "./selection.js";
+import { States } from "./states.js";
+import { Streams } from "./streams.js";
+import { Timeline } from "./timeline.js";
+import { clock, date } from "./times.js";
 
 const byId = (id) => document.getElementById(id);
 const player = byId("player");
 const states = new States();
 const timeline = new Timeline(player);
-const streams = byId("streams");
-const query = new URLSearchParams(location.search);
-const server = query.get("src") ?? location.href.split("/-/player/")[0];
+const selection = new Selection(player);
+const regions = new Regions(player, timeline);
+const streams = new Streams(player, states);
+const commands = commandsOf({ player, timeline, selection, regions, wall: () => streams.toggleWall() });
 
 window.deskreel = player;
 
 /** What makes no sense without a picture cannot be pressed. */
 function enable(isEnabled) {
-  for (const id of ["back", "play", "forward", "live", "fit", "share", "save"]) {
-    byId(id).disabled = !isEnabled;
+  for (const button of document.querySelectorAll("[data-run]:not([data-always])")) {
+    button.disabled = !isEnabled;
   }
 }
 
-// --- the link: #t=<ISO or ms>&stream=<name> ---
-
-const readLink = () => new URLSearchParams(location.hash.slice(1));
+// --- the link ---
 
 function openLink() {
-  const link = readLink();
-  const time = parse(link.get("t") ?? "");
-  if (Number.isFinite(time)) {
+  const { time, stream, monitor, zoom, at } = readLink(location.hash);
+  if (time !== undefined) {
     player.currentTime = time / 1000;
   }
-  const stream = link.get("stream");
-  if (stream && stream !== player.stream) {
-    open(stream);
+  if (monitor !== undefined) {
+    player.monitor = monitor;
+  }
+  if (stream) {
+    streams.open(stream);
+  }
+  if (zoom) {
+    // The scale means something only once the picture's size is known.
+    const look = () => {
+      player.zoom = zoom;
+      if (at) {
+        player.centre = at;
+      }
+    };
+    Number.isNaN(player.shownTime) ? player.addEventListener("shown", look, { once: true }) : look();
   }
 }
 
 let linkTimer;
 
 /** Keeps the address at what is shown, so that copying it is enough. */
-function writeLink() {
+function writeAddress() {
   clearTimeout(linkTimer);
   linkTimer = setTimeout(() => {
-    if (player.paused && !player.live && player.readyState >= 2) {
-      const time = new Date(Math.round(player.currentTime * 1000)).toISOString();
-      history.replaceState(null, "", `#t=${time}&stream=${encodeURIComponent(player.stream)}`);
+    if (player.paused && !player.live && player.readyState >= 2 && !streams.isWall) {
+      history.replaceState(null, "", shownLink(player));
     }
   }, 400);
 }
 
-/** The address of the screenshot shown, also while playing and live. */
-function linkToShown() {
-  const link = new URL(location.href);
-  const time = new Date(player.shownTime).toISOString();
-  link.hash = `t=${time}&stream=${encodeURIComponent(player.stream)}`;
-  return link.href;
-}
-
-let saidTimer;
-
-/** Says for a moment, also to screen readers, what a command did. */
-function say(text) {
-  clearTimeout(saidTimer);
-  byId("said").textContent = text;
-  saidTimer = setTimeout(() => (byId("said").textContent = ""), 2500);
-}
-
-/** Copies and says so; a page that is not served securely has no clipboard to write to. */
-async function toClipboard(what, write) {
-  if (Number.isNaN(player.shownTime)) {
-    return;
-  }
-  try {
-    await write();
-    say(`${what} copied`);
-  } catch (error) {
-    say(`${what} not copied: the browser does not allow it`);
-    console.warn(error);
-  }
-}
-
 addEventListener("hashchange", openLink);
-
-// --- streams ---
-
-function open(stream) {
-  choose(stream);
-  document.title = `${stream} – Deskreel`;
-  states.problem("");
-  states.loading(stream);
-  enable(false);
-  player.src = server;
-  player.stream = stream;
-}
-
-/** Shows `names` and `chosen` in the chooser. */
-function choose(chosen, names = [...streams.options].map((option) => option.value)) {
-  const all = names.includes(chosen) ? names : [chosen, ...names];
-  streams.replaceChildren(...all.map((name) => new Option(name, name)));
-  streams.value = chosen;
-  streams.disabled = all.length < 2;
-  streams.closest("label").hidden = false;
-}
-
-/** Lists the streams; opens one, unless the link has named one already. */
-async function findStreams() {
-  const headers = player.token ? { authorization: `Bearer ${player.token}` } : {};
-  // Once a stream is open, its own state is what counts.
-  const isOpen = () => player.stream !== "";
-  let response;
-  try {
-    response = await fetch(`${server}/-/api/streams`, { headers });
-  } catch {
-    if (!isOpen()) {
-      states.offline(true, false, findStreams);
-    }
-    setTimeout(findStreams, 4000);
-    return;
-  }
-  if (!response.ok) {
-    const failure = await response.json().catch(() => ({}));
-    const reason = failure.error ?? `The server answers with status ${response.status}.`;
-    if (!isOpen()) {
-      response.status === 401 ? states.locked() : states.denied(reason, findStreams);
-    }
-    return;
-  }
-  const names = await response.json();
-  if (isOpen()) {
-    choose(player.stream, names);
-  } else if (names.length > 0) {
-    const wanted = query.get("stream") ?? names[0];
-    choose(wanted, names);
-    open(wanted);
-  } else {
-    states.noStreams();
-    setTimeout(findStreams, 5000);
-  }
-}
-
-streams.addEventListener("change", () => {
-  history.replaceState(null, "", location.pathname + location.search);
-  open(streams.value);
-});
-
-states.onunlock = (token) => {
-  player.token = token;
-  if (player.stream) {
-    player.renew(token);
-  }
-  findStreams();
-};
 
 // --- what is shown ---
 
@@ -171,6 +86,49 @@ function showPlaying() {
   byId("play").setAttribute("aria-label", isPlaying ? "Pause" : "Play");
   byId("play").title = isPlaying ? "Pause (space)" : "Play (space)";
   byId("live").setAttribute("aria-pressed", String(player.live));
+}
+
+function showView() {
+  byId("fit").textContent = player.fitted ? "Fit" : `${Math.round(player.zoom * 100)} %`;
+  byId("fit").setAttribute("aria-pressed", String(!player.fitted));
+}
+
+/** The chooser of monitors, where there are several. */
+function showMonitors() {
+  const chooser = byId("monitors");
+  const names = player.monitors.map(({ name }) => name);
+  const shown = [...chooser.options].slice(1).map(({ value }) => value);
+  if (names.join("\n") !== shown.join("\n")) {
+    const options = names.map((name, index) => new Option(name || `Monitor ${index + 1}`, name));
+    chooser.replaceChildren(new Option("All monitors", ""), ...options);
+  }
+  chooser.value = names.includes(player.monitor) ? player.monitor : "";
+  chooser.parentElement.hidden = names.length < 2;
+}
+
+/** Errors of stored pixels; the others are about a name, a listing or access. */
+const PIXEL_ERRORS = ["missing", "corrupt", "mismatch", "too-large"];
+
+/** What is known of the shown pixels. */
+function showProof(state, title) {
+  const words = { checking: "Checking", verified: "Pixels verified", damaged: "Damaged" };
+  const badge = byId("exact");
+  badge.hidden = false;
+  badge.dataset.state = state;
+  byId("exact-text").textContent = words[state];
+  badge.title = title;
+}
+
+function showHealth() {
+  const isKnown = player.status === "ready" || player.status === "empty";
+  byId("health").hidden = !isKnown || streams.isWall;
+  if (isKnown) {
+    const { serverTime: now, newestTime: newest, interval } = player;
+    const { state, text, detail } = health({ now, newest, interval: interval * 1000 });
+    byId("health").dataset.state = state;
+    byId("health-text").textContent = text;
+    byId("health").title = detail;
+  }
 }
 
 let waitTimer;
@@ -191,25 +149,36 @@ const on = (names, listener) => {
 
 on("shown", ({ detail }) => {
   if (detail.proving) {
+    // A verdict that comes at once is not announced by flicker.
+    clearTimeout(showProof.timer);
+    showProof.timer = setTimeout(() => showProof("checking", "The pixels are being hashed"), 120);
     return; // The event comes again in a moment, with the verdict.
   }
-  const badge = byId("exact");
-  badge.hidden = false;
-  badge.classList.toggle("wrong", !detail.exact);
-  badge.textContent = detail.exact ? "Exact" : "Not exact";
-  badge.title = detail.exact
-    ? "Every pixel was hashed and is what was captured"
-    : "Some pixels are not what was captured";
+  clearTimeout(showProof.timer);
+  if (detail.exact) {
+    showProof("verified", "Every pixel was hashed and is what was captured");
+  } else {
+    showProof("damaged", "Some pixels are not what was captured");
+  }
   states.problem("");
   states.clear();
   enable(true);
 });
 on("error", ({ detail }) => {
   states.problem(detail.message);
+  if (PIXEL_ERRORS.includes(detail.code)) {
+    showProof("damaged", detail.message);
+    byId("exact-text").textContent = `Damaged: ${detail.object}`;
+  }
   console.error(detail.message);
 });
 on("timeupdate seeked seeking", showTime);
-on("seeked pause", writeLink);
+on("seeked pause viewchange", writeAddress);
+on("viewchange shown", () => {
+  showView();
+  showMonitors();
+});
+on("loopchange", () => byId("loop").setAttribute("aria-pressed", String(player.loop !== null)));
 on("loadedmetadata progress", () => timeline.load());
 on("play pause seeking ended shown", showPlaying);
 on("seeking waiting", () => showWaiting(true));
@@ -218,8 +187,11 @@ on("status", ({ detail: { status, reason } }) => {
   const again = () => player.renew();
   const hasPicture = !Number.isNaN(player.shownTime);
   states.offline(status === "offline", hasPicture, again);
+  showHealth();
   switch (status) {
     case "loading":
+      enable(false);
+      byId("exact").hidden = true;
       return states.loading(player.stream);
     case "offline":
       return hasPicture && states.clear();
@@ -230,98 +202,68 @@ on("status", ({ detail: { status, reason } }) => {
     case "expired":
       return states.expired(again);
     case "locked":
-      return states.locked();
+      return states.locked(reason);
     case "denied":
       return states.denied(reason, again);
   }
 });
 addEventListener("unhandledrejection", ({ reason }) => states.broken(String(reason)));
-addEventListener("error", ({ message }) => states.broken(message));
+addEventListener("error", ({ message }) => {
+  // Browsers tell of resizes that go on in the next frame as if they were errors.
+  if (!message.startsWith("ResizeObserver loop")) {
+    states.broken(message);
+  }
+});
 
 // --- what is pressed ---
 
-const commands = {
-  toggle: () => (player.paused ? player.play() : player.pause()),
-  step: (by) => player.step(by),
-  skip: (seconds) => (player.currentTime += seconds),
-  to: (share) => (player.currentTime = player.windowStart + share * player.duration),
-  first: () => (player.currentTime = (player.moments[0] ?? 0) / 1000),
-  last: () => (player.currentTime = (player.moments.at(-1) ?? 0) / 1000),
-  live: () => {
-    player.live = !player.live;
-    showPlaying();
-  },
-  fit: () => {
-    player.fit = player.fit === "actual" ? "contain" : "actual";
-    byId("fit").setAttribute("aria-pressed", String(player.fit === "actual"));
-  },
-  share: () => toClipboard("Link", () => navigator.clipboard.writeText(linkToShown())),
-  copy: () =>
-    toClipboard("Picture", () =>
-      navigator.clipboard.write([new ClipboardItem({ "image/png": player.toBlob() })]),
-    ),
-  skipIdle: () => {
-    byId("skip").checked = !byId("skip").checked;
-    player.skipIdle = byId("skip").checked;
-    say(player.skipIdle ? "Idle stretches are skipped" : "Idle stretches are played");
-  },
-  full: () => {
-    const change = document.fullscreenElement
-      ? document.exitFullscreen()
-      : document.querySelector(".stage").requestFullscreen();
-    // A browser may not allow it; the page then stays as it is.
-    change.catch((error) => console.warn(error.message));
-  },
-  save: async () => {
-    const blob = await player.toBlob();
-    if (blob && player.readyState >= 2) {
-      const link = document.createElement("a");
-      link.href = URL.createObjectURL(blob);
-      const time = new Date(player.shownTime).toISOString().replaceAll(":", "-");
-      link.download = `${player.stream} ${time}.png`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-    }
-  },
-  faster: (by) => {
-    const speed = byId("speed");
-    speed.selectedIndex = Math.min(Math.max(speed.selectedIndex + by, 0), speed.length - 1);
-    player.playbackRate = Number(speed.value);
-  },
-  zoom: (by) => {
-    const choices = [...document.getElementsByName("zoom")];
-    const spans = choices.map((choice) => Number(choice.value) * 1000);
-    const next = by > 0
-      ? spans.findIndex((span) => span < timeline.span - 1)
-      : spans.findLastIndex((span) => span > timeline.span + 1);
-    if (next >= 0) {
-      choices[next].checked = true;
-      timeline.zoom(spans[next]);
-    }
-  },
-  help: () => byId("keys").showModal(),
-};
-
 takeKeys(commands);
-byId("play").addEventListener("click", commands.toggle);
-byId("back").addEventListener("click", () => commands.step(-1));
-byId("forward").addEventListener("click", () => commands.step(1));
-byId("live").addEventListener("click", commands.live);
-byId("fit").addEventListener("click", commands.fit);
-byId("full").addEventListener("click", commands.full);
-byId("share").addEventListener("click", commands.share);
-byId("save").addEventListener("click", commands.save);
-byId("help").addEventListener("click", commands.help);
-byId("speed").addEventListener("change", () => commands.faster(0));
+for (const button of document.querySelectorAll("[data-run]")) {
+  const by = button.dataset.by && JSON.parse(button.dataset.by);
+  button.addEventListener("click", () => {
+    commands[button.dataset.run](by);
+    showPlaying();
+  });
+}
+player.addEventListener("click", () => commands.toggle());
+player.addEventListener("dblclick", ({ clientX, clientY }) => {
+  const place = player.toDesktop(clientX, clientY);
+  commands.fit();
+  player.centre = place;
+});
+byId("speed").addEventListener("change", () => (player.playbackRate = Number(byId("speed").value)));
 byId("skip").addEventListener("change", (event) => (player.skipIdle = event.target.checked));
-for (const choice of document.getElementsByName("zoom")) {
+byId("monitors").addEventListener("change", (event) => (player.monitor = event.target.value));
+byId("pip").hidden = !hasPictureInPicture();
+for (const choice of document.getElementsByName("span")) {
   choice.addEventListener("change", () => timeline.zoom(Number(choice.value) * 1000));
 }
 timeline.onzoom = (span) => {
-  for (const choice of document.getElementsByName("zoom")) {
+  for (const choice of document.getElementsByName("span")) {
     choice.checked = Math.abs(Number(choice.value) * 1000 - span) < 1000;
   }
 };
+selection.onchange = () => {
+  byId("select").setAttribute("aria-pressed", String(selection.isOpen));
+  const { width, height } = selection.rect ?? { width: 0, height: 0 };
+  byId("selection-size").textContent = `${width} × ${height}`;
+};
+
+// --- full screen: the controls leave with the pointer's rest ---
+
+let restTimer;
+
+function stir() {
+  document.body.classList.remove("resting");
+  clearTimeout(restTimer);
+  if (document.fullscreenElement) {
+    restTimer = setTimeout(() => document.body.classList.add("resting"), 3000);
+  }
+}
+
+for (const name of ["pointermove", "pointerdown", "keydown", "fullscreenchange"]) {
+  document.addEventListener(name, stir);
+}
 
 function frame() {
   if (!player.paused) {
@@ -330,13 +272,10 @@ function frame() {
   requestAnimationFrame(frame);
 }
 
-commands.faster(0);
+player.playbackRate = Number(byId("speed").value);
 enable(false);
 states.loading("");
 openLink();
 frame();
-if (!server.split("?")[0].endsWith(".json")) {
-  findStreams();
-} else if (!player.stream) {
-  open(query.get("stream") ?? "");
-}
+setInterval(showHealth, 1000);
+streams.find();

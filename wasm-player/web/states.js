@@ -2,6 +2,9 @@
 
 const byId = (id) => document.getElementById(id);
 
+/** Words of a server as a sentence. */
+const sentence = (words) => words.replace(/^./u, (first) => first.toUpperCase()).replace(/[^.!?]$/u, "$&.");
+
 export class States {
   #state = byId("state");
   #again = byId("again");
@@ -46,13 +49,17 @@ export class States {
     this.#show({ title: "Access has expired", text, button: "Renew access", action });
   }
 
-  locked() {
-    this.#show({ title: "This server is locked", text: "It opens with its token.", form: true });
+  /** `reason`: what is wrong with the token that was tried. */
+  locked(reason) {
+    const [title, text] = reason
+      ? ["That token does not open it", sentence(reason)]
+      : ["This server is locked", "It opens with its token."];
+    this.#show({ title, text, form: true });
   }
 
   denied(reason, action) {
     const title = "No access to this recording";
-    this.#show({ title, text: reason, button: "Try again", action });
+    this.#show({ title, text: sentence(reason), button: "Try again", action, form: true });
   }
 
   broken(reason) {

@@ -1,98 +1,165 @@
 // The slider over the window: what happened when, where there is nothing, where we are.
 
-import { clock, length, shortClock, day, spoken, ticks } from "./times.js";
+import { KINDS, drawStrip, labels, pattern } from "./strip.js";
+import { Preview } from "./preview.js";
+import { Timescale } from "./timescale.js";
+import { spoken } from "./times.js";
 
-const KINDS = {
-  "paused": "Paused by the person",
-  "locked": "Locked",
-  "excluded": "Excluded",
-  "offline": "Asleep or offline",
-  "not running": "Recorder not running",
-  "unknown": "No screenshots",
-};
+const byId = (id) => document.getElementById(id);
 
 export class Timeline {
   #player;
-  #root = document.getElementById("timeline");
-  #strip = document.getElementById("strip");
-  #ticks = document.getElementById("ticks");
-  #head = document.getElementById("head");
-  #hover = document.getElementById("hover");
-  #span = 86_400_000;
-  #start = NaN;
+  #root = byId("timeline");
+  #strip = byId("strip");
+  #ticks = byId("ticks");
+  #head = byId("head");
+  #preview;
+  #scale = new Timescale();
   #marks = { times: [], activity: [], gaps: [] };
-  #pointer = null;
+  #found = [];
+  #pointers = new Map();
+  #marking = null;
+  /** Where the pointer is, CSS pixels from the left; null while it is elsewhere. */
+  #hoveredAt = null;
   #wanted = null;
   #drawn = "";
+  #frame = 0;
+  #follows = true;
+  #position = NaN;
   #spokenAt = 0;
 
-  /** Called with the length shown (ms) when the wheel or a key changes it. */
+  /** Called with the length shown (ms) when it changed. */
   onzoom = () => {};
 
   constructor(player) {
     this.#player = player;
+    this.#preview = new Preview(player);
     new ResizeObserver(() => this.refresh()).observe(this.#root);
-    matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => this.refresh());
-    this.#root.addEventListener("pointerdown", (event) => this.#press(event));
-    this.#root.addEventListener("pointermove", (event) => this.#move(event));
-    this.#root.addEventListener("pointerup", () => (this.#pointer = null));
-    this.#root.addEventListener("pointercancel", () => (this.#pointer = null));
-    this.#root.addEventListener("pointerleave", () => (this.#hover.hidden = true));
-    this.#root.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
-  }
-
-  get #window() {
-    return [this.#player.windowStart * 1000, this.#player.windowEnd * 1000];
+    matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => {
+      this.refresh();
+      this.#explain();
+    });
+    player.addEventListener("loopchange", () => this.refresh());
+    const listen = (name, listener) => {
+      this.#root.addEventListener(name, listener.bind(this), { passive: false });
+    };
+    listen("pointerdown", this.#press);
+    listen("pointermove", this.#move);
+    listen("pointerup", this.#release);
+    listen("pointercancel", this.#release);
+    listen("pointerleave", () => this.#leave());
+    listen("wheel", this.#wheel);
   }
 
   get span() {
-    return this.#span;
+    return this.#scale.span;
+  }
+
+  /** Times that a search found: marked on the strip. */
+  set found(times) {
+    this.#found = times;
+    this.refresh();
   }
 
   /** Reads the moments anew and draws. */
   load() {
     const { moments, activity, gaps } = this.#player;
     this.#marks = { times: moments, activity, gaps };
-    this.refresh();
+    this.#drawn = "";
+    this.update();
+    this.#explain();
   }
 
   /** Draws everything, in this frame. */
   refresh() {
     this.#drawn = "";
     this.update();
+    if (this.#frame) {
+      this.#draw();
+    }
   }
 
   /** Shows so many milliseconds, around `anchor` or the present time. */
   zoom(span, anchor = this.#player.currentTime * 1000) {
-    const [start, end] = this.#window;
-    const before = this.#span;
-    this.#span = Math.min(Math.max(span, 120_000), 86_400_000);
-    const share = Number.isNaN(this.#start) ? 0.5 : (anchor - this.#start) / before;
-    const inside = share >= 0 && share <= 1 ? share : 0.5;
-    this.#start = this.#clamp(anchor - this.#span * inside, start, end);
-    this.refresh();
+    this.#scale.zoom(span, anchor);
+    this.#zoomed();
   }
 
-  /** Moves the head; scrolls when it leaves the part that is shown. */
+  #zoomed() {
+    this.refresh();
+    this.onzoom(this.#scale.span);
+  }
+
+  /** Moves the head. What is shown goes along with it, unless somebody panned elsewhere. */
   update() {
-    const [start, end] = this.#window;
+    const [start, end] = [this.#player.windowStart * 1000, this.#player.windowEnd * 1000];
     if (!(end > start)) {
       return;
     }
+    const scale = this.#scale;
+    scale.width = Math.max(1, this.#root.clientWidth);
+    scale.setWindow(start, end);
     const now = Math.min(Math.max(this.#player.currentTime * 1000, start), end);
-    const isOutside = !(now >= this.#start && now <= this.#start + this.#span);
-    if (isOutside && this.#pointer === null) {
-      this.#start = now - this.#span * (this.#player.paused ? 0.5 : 0.1);
+    if (now !== this.#position && this.#pointers.size === 0) {
+      this.#follows ||= Math.abs(now - this.#position) > 1000 || !this.#player.paused;
+      this.#position = now;
+      if (this.#follows) {
+        scale.reveal(now, this.#player.paused ? 0.5 : 0.1);
+      }
     }
-    this.#start = this.#clamp(this.#start, start, end);
-    const key = [this.#start, this.#span, this.#root.clientWidth].map(Math.round).join();
+    // A window that ends now moves with every millisecond; a quarter of a pixel is seen by nobody.
+    const quarters = (4 * scale.start * scale.width) / scale.span;
+    const key = [quarters, scale.span, scale.width].map(Math.round).join();
     if (key !== this.#drawn) {
       this.#drawn = key;
-      this.#draw();
+      this.#frame ||= requestAnimationFrame(() => this.#draw());
     }
+    // Out of what is shown, it waits at the edge that it left by.
+    const x = Math.min(Math.max(scale.x(now), 0), scale.width);
     this.#head.hidden = false;
-    this.#head.style.transform = `translateX(${this.#x(now)}px)`;
+    this.#head.classList.toggle("outside", !scale.shows(now));
+    this.#head.style.transform = `translateX(${x}px)`;
     this.#speak(start, end, now);
+  }
+
+  #draw() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    // Asked for once each: a strip has a thousand bars.
+    const style = getComputedStyle(this.#root);
+    const colours = {};
+    const colour = (name) => (colours[name] ??= style.getPropertyValue(`--${name}`).trim());
+    drawStrip(this.#strip, this.#scale, this.#marks, {
+      interval: this.#player.interval * 1000,
+      found: this.#found,
+      loop: this.#marking ?? this.#player.loop,
+      colour,
+    });
+    this.#ticks.replaceChildren(...labels(this.#scale));
+    this.#look();
+  }
+
+  /** The legend: activity, and the kinds of absence that there are. */
+  #explain() {
+    const kinds = new Set(this.#marks.gaps.map((gap) => gap.kind));
+    const isIdle = this.#marks.activity.some((byte) => byte >> 7);
+    for (const item of byId("legend").children) {
+      const { kind } = item.dataset;
+      item.hidden = kind === "idle" ? !isIdle : kind !== "active" && !kinds.has(kind);
+      const canvas = item.querySelector("canvas");
+      if (canvas && !item.hidden) {
+        const context = canvas.getContext("2d");
+        const colour = getComputedStyle(this.#root).getPropertyValue("--gap").trim();
+        context.clearRect(0, 0, canvas.width, canvas.height);
+        context.setTransform(2, 0, 0, 2, 0, 0);
+        context.fillStyle = pattern(context, kind, colour, 2);
+        context.fillRect(0, 0, canvas.width, canvas.height);
+      }
+    }
+  }
+
+  #gapAt(time) {
+    return this.#marks.gaps.find(({ from, to }) => time >= from && time < to);
   }
 
   /** Tells assistive technology; while playing, not more often than one can listen. */
@@ -104,143 +171,78 @@ export class Timeline {
     this.#root.setAttribute("aria-valuemin", Math.round(start / 1000));
     this.#root.setAttribute("aria-valuemax", Math.round(end / 1000));
     this.#root.setAttribute("aria-valuenow", Math.round(now / 1000));
-    this.#root.setAttribute("aria-valuetext", spoken(now));
+    const gap = this.#gapAt(now);
+    const words = spoken(now) + (gap ? `, ${KINDS[gap.kind].words.toLowerCase()}` : "");
+    this.#root.setAttribute("aria-valuetext", words);
   }
 
-  #clamp(start, from, to) {
-    return Math.max(from, Math.min(start, to - this.#span));
-  }
-
-  #x(time) {
-    return ((time - this.#start) / this.#span) * this.#root.clientWidth;
-  }
-
-  #time(event) {
-    const x = event.clientX - this.#root.getBoundingClientRect().left;
-    const share = Math.min(Math.max(x / this.#root.clientWidth, 0), 1);
-    return this.#start + share * this.#span;
-  }
-
-  #draw() {
-    const colours = getComputedStyle(this.#root);
-    const colour = (name) => colours.getPropertyValue(`--${name}`).trim();
-    const width = this.#root.clientWidth;
-    const height = this.#strip.clientHeight;
-    const ratio = devicePixelRatio;
-    this.#strip.width = Math.round(width * ratio);
-    this.#strip.height = Math.round(height * ratio);
-    const context = this.#strip.getContext("2d");
-    context.scale(ratio, ratio);
-    this.#drawGaps(context, height, colour);
-    this.#drawBars(context, width, height, colour);
-    this.#drawTicks(context, width, height, colour);
-  }
-
-  #drawGaps(context, height, colour) {
-    context.font = "12px system-ui, sans-serif";
-    context.textAlign = "center";
-    context.textBaseline = "middle";
-    for (const { from, to, kind } of this.#marks.gaps) {
-      const left = Math.max(this.#x(from), 0);
-      const right = Math.min(this.#x(to), this.#root.clientWidth);
-      if (right - left < 1) {
-        continue;
-      }
-      context.save();
-      context.beginPath();
-      context.rect(left, 0, right - left, height);
-      context.clip();
-      context.strokeStyle = colour("gap");
-      context.lineWidth = 1.5;
-      context.beginPath();
-      for (let x = left - (left % 8) - height; x < right; x += 8) {
-        context.moveTo(x, height);
-        context.lineTo(x + height, 0);
-      }
-      context.stroke();
-      const words = KINDS[kind];
-      if (context.measureText(words).width + 28 < right - left) {
-        const half = context.measureText(words).width / 2 + 8;
-        const middle = (left + right) / 2;
-        context.fillStyle = colour("raised");
-        context.fillRect(middle - half, height / 2 - 10, half * 2, 20);
-        context.fillStyle = colour("quiet");
-        context.fillText(words, middle, height / 2 + 0.5);
-      }
-      context.restore();
-    }
-  }
-
-  /** One bar per pixel: the most that changed in its time. */
-  #drawBars(context, width, height, colour) {
-    const { times, activity } = this.#marks;
-    const interval = this.#player.interval * 1000;
-    const columns = new Float32Array(Math.ceil(width) + 1).fill(-1);
-    const idle = new Uint8Array(columns.length).fill(1);
-    let from = lowerBound(times, this.#start - interval);
-    for (; from < times.length && times[from] < this.#start + this.#span; from++) {
-      const byte = activity[from];
-      const changed = Math.sqrt((byte & 127) / 127);
-      const first = Math.max(0, Math.floor(this.#x(times[from])));
-      const next = Math.min(times[from + 1] ?? Infinity, times[from] + interval * 1.5);
-      const last = Math.min(columns.length - 1, Math.max(first, Math.ceil(this.#x(next)) - 1));
-      for (let column = first; column <= last; column++) {
-        columns[column] = Math.max(columns[column], changed);
-        idle[column] &= byte >> 7;
-      }
-    }
-    for (const isIdle of [1, 0]) {
-      context.fillStyle = colour(isIdle ? "bar-idle" : "bar");
-      for (let column = 0; column < columns.length; column++) {
-        if (columns[column] >= 0 && idle[column] === isIdle) {
-          const bar = 3 + columns[column] * (height - 13);
-          context.fillRect(column, height - bar, 1, bar);
-        }
-      }
-    }
-  }
-
-  #drawTicks(context, width, height, colour) {
-    const labels = [];
-    context.fillStyle = colour("line");
-    for (const { time, isMidnight } of ticks(this.#start, this.#start + this.#span, width / 84)) {
-      const x = this.#x(time);
-      context.fillRect(Math.round(x), 0, 1, isMidnight ? height : 5);
-      if (x > 22 && x < width - 22) {
-        const label = document.createElement("span");
-        label.textContent = isMidnight ? day(time) : shortClock(time);
-        label.classList.toggle("midnight", isMidnight);
-        label.style.left = `${x}px`;
-        labels.push(label);
-      }
-    }
-    this.#ticks.replaceChildren(...labels);
+  #x(event) {
+    return event.clientX - this.#root.getBoundingClientRect().left;
   }
 
   #press(event) {
-    if (event.button !== 0 || Number.isNaN(this.#start)) {
+    if (event.button !== 0 || !this.#scale.isPlaced) {
       return;
     }
-    this.#pointer = event.pointerId;
+    this.#pointers.set(event.pointerId, this.#x(event));
     this.#root.setPointerCapture(event.pointerId);
-    this.#seek(this.#time(event));
+    const time = this.#scale.time(this.#x(event));
+    if (this.#pointers.size > 1) {
+      this.#marking = null;
+    } else if (event.shiftKey) {
+      this.#marking = [time / 1000, time / 1000];
+    } else {
+      this.#seek(time);
+    }
   }
 
   #move(event) {
-    if (Number.isNaN(this.#start)) {
+    if (!this.#scale.isPlaced) {
       return;
     }
-    const time = this.#time(event);
-    if (this.#pointer === event.pointerId) {
+    const [x, before] = [this.#x(event), this.#pointers.get(event.pointerId)];
+    const time = this.#scale.time(x);
+    if (before !== undefined && this.#pointers.size === 2) {
+      const places = [...this.#pointers.values()];
+      this.#pointers.set(event.pointerId, x);
+      this.#follows = false;
+      this.#scale.pinch(places, [...this.#pointers.values()]);
+      this.#zoomed();
+    } else if (before !== undefined && this.#marking) {
+      this.#marking[1] = time / 1000;
+      this.#drawn = "";
+      this.update();
+    } else if (before !== undefined) {
       this.#seek(time);
     }
-    const gap = this.#marks.gaps.find(({ from, to }) => time >= from && time < to);
-    const words = gap ? ` · ${KINDS[gap.kind]} for ${length(gap.to - gap.from)}` : "";
-    this.#hover.textContent = clock(time) + words;
-    this.#hover.hidden = false;
-    const room = this.#root.clientWidth - this.#hover.offsetWidth;
-    const left = this.#x(time) - this.#hover.offsetWidth / 2;
-    this.#hover.style.transform = `translateX(${Math.max(0, Math.min(left, room))}px)`;
+    this.#hoveredAt = x;
+    this.#look();
+  }
+
+  /** Previews what lies under the pointer now: the slider may have moved below it. */
+  #look() {
+    if (this.#hoveredAt !== null) {
+      const [x, time] = [this.#hoveredAt, this.#scale.time(this.#hoveredAt)];
+      this.#preview.show(x, time, this.#gapAt(time), this.#root.clientWidth);
+    }
+  }
+
+  #leave() {
+    this.#hoveredAt = null;
+    this.#preview.hide();
+  }
+
+  #release(event) {
+    this.#pointers.delete(event.pointerId);
+    const marked = this.#marking;
+    this.#marking = null;
+    if (marked && event.type === "pointerup") {
+      const isStretch = Math.abs(this.#scale.x(marked[1] * 1000) - this.#scale.x(marked[0] * 1000)) > 4;
+      this.#player.loop = isStretch ? marked : null;
+    }
+    if (event.pointerType === "touch") {
+      this.#leave();
+    }
   }
 
   /** At most one seek a frame, and the last one counts. */
@@ -256,33 +258,16 @@ export class Timeline {
   }
 
   #wheel(event) {
-    if (Number.isNaN(this.#start)) {
+    if (!this.#scale.isPlaced) {
       return;
     }
     event.preventDefault();
     if (Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey) {
-      const [start, end] = this.#window;
-      const by = ((event.deltaX || event.deltaY) / this.#root.clientWidth) * this.#span;
-      this.#start = this.#clamp(this.#start + by, start, end);
-      this.#drawn = "";
-      requestAnimationFrame(() => this.#draw());
+      this.#follows = false;
+      this.#scale.pan(event.deltaX || event.deltaY);
+      this.refresh();
       return;
     }
-    this.zoom(this.#span * 1.0015 ** event.deltaY, this.#time(event));
-    this.onzoom(this.#span);
+    this.zoom(this.span * 1.0025 ** event.deltaY, this.#scale.time(this.#x(event)));
   }
-}
-
-/** Index of the first of ascending `times` that is at least `time`. */
-function lowerBound(times, time) {
-  let [low, high] = [0, times.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (times[middle] < time) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low;
 }

@@ -2,6 +2,7 @@
 
 use std::env::consts::EXE_SUFFIX;
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -11,15 +12,19 @@ use crate::{lambda, process, wasm};
 /// Arguments of `dist`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Writes dist/player (see `cargo xtask wasm --help`) and the programs dist/deskreel and
-dist/deskreel-server.
+Writes dist/player (see `cargo xtask wasm --help`), the programs dist/deskreel and dist/deskreel-server,
+manual pages to dist/man/man1 and completions of shells to dist/completions.
 
 Examples:
   cargo xtask dist
-  cargo xtask dist lambda    dist/lambda/*.zip, for infra/template.yaml")]
+  cargo xtask dist lambda    dist/lambda/*.zip, for infra/template.yaml
+  cargo xtask dist lambda --arch arm64    the same for Architecture=arm64, on any Debian machine")]
 pub(crate) struct Args {
     /// What to build instead of the programs and the player
     what: Option<What>,
+    /// The processor of the Lambda functions [default: this machine's]
+    #[arg(long, requires = "what")]
+    arch: Option<lambda::Arch>,
 }
 
 /// Other things than the programs.
@@ -39,7 +44,7 @@ const PROGRAMS: [(&str, &str); 2] =
 /// If a build fails.
 pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     if let Some(What::Lambda) = args.what {
-        return lambda::dist(repo);
+        return lambda::dist(repo, args.arch.unwrap_or_default());
     }
     wasm::run(repo, &wasm::Args::default())?;
     let mut cargo = repo.cargo(["build", "--release"]);
@@ -58,5 +63,29 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
             .with_context(|| format!("cannot write {}: is it running?", copy.display()))?;
         println!("{} is ready ({} KB)", copy.display(), fs::metadata(&copy)?.len().div_ceil(1000));
     }
+    help(repo)
+}
+
+/// Shells, with the names that they look for.
+const COMPLETIONS: [(&str, &str); 4] = [
+    ("bash", "deskreel"),
+    ("elvish", "deskreel.elv"),
+    ("fish", "deskreel.fish"),
+    ("zsh", "_deskreel"),
+];
+
+/// Manual pages and completions, by the program itself.
+fn help(repo: &Repo) -> Result<()> {
+    let program = repo.dist().join(format!("deskreel{EXE_SUFFIX}"));
+    let man = repo.dist().join("man/man1");
+    process::run(Command::new(&program).args(["man", "--out"]).arg(&man))?;
+    let completions = repo.dist().join("completions");
+    fs::create_dir_all(&completions)?;
+    for (shell, file) in COMPLETIONS {
+        let script = process::output(Command::new(&program).args(["completions", shell]))?;
+        let path = completions.join(file);
+        fs::write(&path, script).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    println!("{} and {} are ready", man.display(), completions.display());
     Ok(())
 }

@@ -3,7 +3,8 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use zip::ZipWriter;
@@ -13,23 +14,89 @@ use crate::process;
 use crate::repo::Repo;
 
 /// The functions; their programs are `deskreel-fn-NAME`.
-const FUNCTIONS: [&str; 3] = ["grant", "sweep", "audit"];
+const FUNCTIONS: [&str; 4] = ["grant", "sweep", "rollup", "audit"];
 /// What Amazon Linux 2023 has: a program that asks for a newer C library does not start there.
 const GLIBC: (u32, u32) = (2, 34);
 
-/// Builds the zips for this machine's processor into `dist/lambda`.
+/// A processor that Lambda has, by AWS's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Arch {
+    /// Intel and AMD
+    #[value(name = "x86_64")]
+    X86,
+    /// Graviton
+    #[value(name = "arm64")]
+    Arm,
+}
+
+impl Default for Arch {
+    fn default() -> Self {
+        if cfg!(target_arch = "aarch64") { Self::Arm } else { Self::X86 }
+    }
+}
+
+impl Arch {
+    /// As ELF numbers it.
+    fn machine(self) -> u16 {
+        match self {
+            Self::X86 => 62,
+            Self::Arm => 183,
+        }
+    }
+
+    /// As Rust names it.
+    fn target(self) -> &'static str {
+        match self {
+            Self::X86 => "x86_64-unknown-linux-gnu",
+            Self::Arm => "aarch64-unknown-linux-gnu",
+        }
+    }
+
+    /// Debian's cross compiler for it, which links too, and the package that brings it.
+    fn compiler(self) -> (&'static str, &'static str) {
+        match self {
+            Self::X86 => ("x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu libc6-dev-amd64-cross"),
+            Self::Arm => ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
+        }
+    }
+}
+
+/// Builds the programs for `arch`; the folder where they are.
+fn build(repo: &Repo, arch: Arch) -> Result<PathBuf> {
+    let mut cargo = repo.cargo(["build", "--release", "--package", "deskreel-functions", "--bins"]);
+    if arch == Arch::default() {
+        process::run(&mut cargo)?;
+        return Ok(repo.target.join("release"));
+    }
+    let (target, (compiler, packages)) = (arch.target(), arch.compiler());
+    if process::on_path(compiler).is_none() {
+        bail!("{compiler} is not here; on Debian and Ubuntu: apt install {packages}");
+    }
+    let sysroot = process::output(Command::new("rustc").args(["--print", "sysroot"]))?;
+    let std = PathBuf::from(sysroot.trim()).join("lib/rustlib").join(target);
+    if !std.is_dir() {
+        bail!("Rust's library for {target} is not here: rustup target add {target}");
+    }
+    let linker = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_"));
+    process::run(cargo.args(["--target", target]).env(linker, compiler))?;
+    Ok(repo.target.join(target).join("release"))
+}
+
+/// Builds the zips for `arch` into `dist/lambda`.
 ///
 /// # Errors
 /// If a build fails, or a program would not start on Lambda.
-pub(crate) fn dist(repo: &Repo) -> Result<()> {
-    let mut cargo = repo.cargo(["build", "--release", "--package", "deskreel-functions", "--bins"]);
-    process::run(&mut cargo)?;
+pub(crate) fn dist(repo: &Repo, arch: Arch) -> Result<()> {
+    let programs = build(repo, arch)?;
     let folder = repo.dist().join("lambda");
     fs::create_dir_all(&folder)?;
     for function in FUNCTIONS {
-        let program = repo.target.join("release").join(format!("deskreel-fn-{function}"));
+        let program = programs.join(format!("deskreel-fn-{function}"));
         let bytes =
             fs::read(&program).with_context(|| format!("cannot read {}", program.display()))?;
+        if machine(&bytes) != Some(arch.machine()) {
+            bail!("{} is no program for {}", program.display(), arch.target());
+        }
         let needed = newest_glibc(&bytes);
         if needed > GLIBC {
             bail!(
@@ -47,12 +114,18 @@ pub(crate) fn dist(repo: &Repo) -> Result<()> {
         println!(
             "{} is ready for {} ({} KB, unpacked {} KB)",
             zip.display(),
-            std::env::consts::ARCH,
+            arch.target(),
             fs::metadata(&zip)?.len().div_ceil(1000),
             bytes.len().div_ceil(1000),
         );
     }
     Ok(())
+}
+
+/// For which processor an ELF program is.
+fn machine(program: &[u8]) -> Option<u16> {
+    let header = program.strip_prefix(b"\x7fELF\x02\x01")?;
+    Some(u16::from_le_bytes([*header.get(12)?, *header.get(13)?]))
 }
 
 fn write(path: &Path, bootstrap: &[u8]) -> Result<()> {
@@ -87,6 +160,16 @@ mod tests {
     fn the_newest_c_library_that_a_program_asks_for_is_found() {
         assert_eq!(newest_glibc(b"x\0GLIBC_2.2.5\0GLIBC_2.34\0GLIBC_2.9\0"), (2, 34));
         assert_eq!(newest_glibc(b"static"), (0, 0));
+    }
+
+    #[test]
+    fn a_program_of_another_processor_is_told() {
+        let mut program = b"\x7fELF\x02\x01\x01".to_vec();
+        program.resize(18, 0);
+        program.extend([183, 0]);
+        assert_eq!(machine(&program), Some(Arch::Arm.machine()));
+        assert_eq!(machine(b"#!/bin/sh"), None);
+        assert_eq!(machine(&program[..19]), None);
     }
 
     #[test]

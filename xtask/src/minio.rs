@@ -162,7 +162,9 @@ fn is_ready(address: SocketAddr) -> bool {
         let limit = Duration::from_secs(1);
         let mut stream = TcpStream::connect_timeout(&address, limit)?;
         stream.set_read_timeout(Some(limit))?;
-        write!(stream, "GET /minio/health/ready HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+        // In one piece: whoever answers after the first and closes would reset the connection.
+        let request = format!("GET /minio/health/ready HTTP/1.0\r\nHost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
         let mut answer = String::new();
         stream.take(4096).read_to_string(&mut answer)?;
         Ok(answer.lines().next().is_some_and(|line| line.contains(" 200 ")))
@@ -186,9 +188,13 @@ mod tests {
         let address = listener.local_addr().unwrap();
         thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut request = [0; 256];
-            let read = stream.read(&mut request).unwrap();
-            assert!(request[..read].starts_with(b"GET /minio/health/ready "));
+            let (mut request, mut piece) = (Vec::new(), [0; 256]);
+            while !request.ends_with(b"\r\n\r\n") {
+                let read = stream.read(&mut piece).unwrap();
+                assert_ne!(read, 0, "the request ends in the middle");
+                request.extend_from_slice(&piece[..read]);
+            }
+            assert!(request.starts_with(b"GET /minio/health/ready "));
             stream.write_all(answer.as_bytes()).unwrap();
         });
         address

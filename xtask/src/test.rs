@@ -17,13 +17,14 @@ use tally::Tally;
 
 use crate::repo::Repo;
 use crate::setup::needs;
-use crate::{infra, minio, process, setup, tidy, wasm};
+use crate::{infra, minio, page_tools, process, setup, targets, tidy, wasm};
 
 /// Arguments of `test` and `ci`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Installs what is missing, then checks the format of the code, clippy and tidy, builds the
-player and the programs, and runs all tests against a real browser, X server and MinIO.
+Installs what is missing, then checks the format of the code, clippy, the agent's types on
+Windows and macOS, and tidy, builds the player and the programs, and runs all tests against a
+real browser, X server and MinIO.
 
 What cannot be had on this machine is named at the end; with CI=true it makes the command
 fail. `cargo xtask ci` is the same command. The last line is `N passed, N failed`: tests,
@@ -36,7 +37,9 @@ Examples:
 
 Tests find what they need in these variables, each set only where the thing is there:
 DESKREEL_PLAYER_DIST (the built player), DESKREEL_BIN_DIR (the programs),
-DESKREEL_CHROMIUM, DESKREEL_CHROMEDRIVER, DESKREEL_XVFB, MINIO (programs). A test that
+DESKREEL_CHROMIUM, DESKREEL_CHROMEDRIVER, DESKREEL_XVFB, DESKREEL_NODE, DESKREEL_FIREFOX,
+DESKREEL_GECKODRIVER, MINIO (programs),
+DESKREEL_AXE (axe-core's script). A test that
 cannot run appends a line `suite<TAB>reason` to the file DESKREEL_SKIPPED names.")]
 pub(crate) struct Args {
     /// Run only tests whose names hold this text, and skip the checks of style
@@ -58,27 +61,23 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<ExitCode> {
     stages.run("setup", || Ok(Outcome::unless_missing(setup::provide(args.yes || ci)?)));
     if args.filter.is_none() {
         stages.run("fmt", || cargo(repo, ["fmt", "--all", "--check"]));
-        stages.run("clippy", || {
-            cargo(repo, ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
-        });
+        stages.run("clippy", || clippy(repo));
+        stages.run("targets", || targets::check(repo).map(|()| Outcome::Passed));
         stages.run("tidy", || tidied(repo));
         stages.run("infra", || infra::lint(repo).map(Outcome::unless_missing));
     }
     let player = stages.run("player", || player(repo));
     let mut minio = None;
-    stages.run("minio", || match minio::obtain(repo) {
-        Ok(program) => {
-            minio = Some(program);
-            Ok(Outcome::Passed)
-        }
-        Err(error) => Ok(Outcome::Incomplete(vec![format!("{error:#}")])),
-    });
+    stages.run("minio", || obtained(minio::obtain(repo), &mut minio));
     // With the tests, so that the features of all crates are those of the next stage and
     // nothing is built twice.
+    let (mut axe, mut geckodriver) = (None, None);
+    stages.run("axe-core", || obtained(page_tools::axe_core(repo), &mut axe));
+    stages.run("geckodriver", || obtained(page_tools::geckodriver(repo), &mut geckodriver));
     let built = stages.run("build", || cargo(repo, ["build", "--workspace", "--bins", "--tests"]));
     let mut tally = Tally::default();
     if built {
-        let environment = environment(repo, player, minio)?;
+        let environment = environment(repo, player, [minio, axe, geckodriver])?;
         stages.run("tests", || tests(repo, args.filter.as_deref(), &environment, &mut tally));
     }
     let verdict = report::verdict(&stages.reports, tally, ci);
@@ -108,9 +107,33 @@ impl Stages {
     }
 }
 
+/// Keeps what was obtained; what cannot be had leaves the tests that need it out.
+fn obtained(result: Result<PathBuf>, kept: &mut Option<PathBuf>) -> Result<Outcome> {
+    match result {
+        Ok(path) => {
+            *kept = Some(path);
+            Ok(Outcome::Passed)
+        }
+        Err(error) => Ok(Outcome::Incomplete(vec![format!("{error:#}")])),
+    }
+}
+
 fn cargo<const N: usize>(repo: &Repo, args: [&str; N]) -> Result<Outcome> {
     process::run(&mut repo.cargo(args))?;
     Ok(Outcome::Passed)
+}
+
+/// With the feature that needs PipeWire's library, where that is there.
+fn clippy(repo: &Repo) -> Result<Outcome> {
+    let mut cargo = repo.cargo(["clippy", "--workspace", "--all-targets"]);
+    let found = process::succeeds(Command::new("pkg-config").args(["--exists", "libpipewire-0.3"]));
+    if found {
+        cargo.args(["--features", "deskreel-capture/wayland"]);
+    }
+    process::run(cargo.args(["--", "-D", "warnings"]))?;
+    let missing = "the source for Wayland was not compiled: install libpipewire-0.3-dev, \
+                   libclang-dev and pkg-config";
+    Ok(Outcome::unless_missing(if found { vec![] } else { vec![missing.to_owned()] }))
 }
 
 fn tidied(repo: &Repo) -> Result<Outcome> {
@@ -138,7 +161,7 @@ fn player(repo: &Repo) -> Result<Outcome> {
 fn environment(
     repo: &Repo,
     player: bool,
-    minio: Option<PathBuf>,
+    [minio, axe, geckodriver]: [Option<PathBuf>; 3],
 ) -> Result<Vec<(&'static str, OsString)>> {
     let places = [
         ("DESKREEL_PLAYER_DIST", player.then(|| repo.player_dist())),
@@ -146,6 +169,10 @@ fn environment(
         ("DESKREEL_CHROMIUM", needs::CHROMIUM.locate()?),
         ("DESKREEL_CHROMEDRIVER", needs::CHROMEDRIVER.locate()?),
         ("DESKREEL_XVFB", needs::XVFB.locate()?),
+        ("DESKREEL_NODE", needs::NODE.locate()?),
+        ("DESKREEL_AXE", axe),
+        ("DESKREEL_FIREFOX", needs::FIREFOX.locate()?),
+        ("DESKREEL_GECKODRIVER", geckodriver),
         ("MINIO", minio),
     ];
     Ok(places.into_iter().filter_map(|(name, path)| Some((name, path?.into()))).collect())

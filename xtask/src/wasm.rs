@@ -5,12 +5,17 @@
 //! with `rlib` and `cdylib` in `Cargo.toml` a plain `cargo build` would silently drop
 //! link-time optimisation, and with `cdylib` alone tests would have no library to link to.
 
+mod names;
+
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
+use brotli::enc::BrotliEncoderParams;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -27,16 +32,22 @@ const NAME: &str = "player";
 #[derive(clap::Args, Default)]
 #[command(after_help = "\
 Writes dist/player: player.js and player_bg.wasm, generated from the crate deskreel-player,
-and the files of wasm-player/web as they are. Any web server can serve that folder. Where
+and the files of wasm-player/web. What browsers load carries a hash in its name, has its digest
+where it is named, and a gzip and a brotli twin beside it; `--dev` leaves names as they are. Any web
+server can serve that folder. Where
 wasm-opt is on PATH the release build is put through it; it is never required.
 
 Examples:
   cargo xtask wasm          the player as people get it: small and fast, slow to build
-  cargo xtask wasm --dev    quick to build, with names in the browser's stack traces")]
+  cargo xtask wasm --dev    quick to build, with names in the browser's stack traces
+  cargo xtask wasm --names  the player as people get it, with names for a profiler")]
 pub(crate) struct Args {
     /// Build quickly and keep debugging names
     #[arg(long)]
     dev: bool,
+    /// Keep the names of functions in the release build, for profilers
+    #[arg(long, conflicts_with = "dev")]
+    names: bool,
 }
 
 /// Runs the command.
@@ -57,11 +68,16 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     // the last good player in place.
     fs::create_dir_all(repo.dist())?;
     let fresh = tempfile::Builder::new().prefix(".player-").tempdir_in(repo.dist())?;
-    bind(&module, fresh.path(), args.dev)?;
-    if !args.dev {
+    let names = args.dev || args.names;
+    bind(&module, fresh.path(), names)?;
+    if !names {
         optimise(fresh.path());
     }
     copy_folder(&web, fresh.path())?;
+    if !args.dev {
+        rename(fresh.path())?;
+    }
+    let (gzipped, brotlied) = pack(fresh.path())?;
     let player = repo.player_dist();
     process::remove_folder(&player)?;
     let fresh = fresh.keep();
@@ -69,8 +85,12 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
         .with_context(|| format!("cannot move {} into place", fresh.display()))?;
     readable(&player)?;
 
-    let size = fs::metadata(player.join(format!("{NAME}_bg.wasm")))?.len();
-    println!("{} is ready ({} KB of WebAssembly)", player.display(), size.div_ceil(1000));
+    println!(
+        "{} is ready ({} KB in all by gzip, {} KB by brotli)",
+        player.display(),
+        gzipped.div_ceil(1000),
+        brotlied.div_ceil(1000)
+    );
     Ok(())
 }
 
@@ -106,12 +126,13 @@ fn parse_artifact(line: &str) -> Option<PathBuf> {
 }
 
 /// Writes the module and the JavaScript that loads it.
-fn bind(module: &Path, folder: &Path, dev: bool) -> Result<()> {
+fn bind(module: &Path, folder: &Path, names: bool) -> Result<()> {
     let mut bindgen = Bindgen::new();
     bindgen.input_path(module).out_name(NAME).typescript(false).web(true)?;
     // `init()` then finds the module beside the script; the library leaves that out by default.
     bindgen.omit_default_module_path(false);
-    bindgen.debug(dev).keep_debug(dev).remove_name_section(!dev).remove_producers_section(!dev);
+    bindgen.debug(names).keep_debug(names);
+    bindgen.remove_name_section(!names).remove_producers_section(!names);
     bindgen
         .generate(folder)
         .with_context(|| format!("wasm-bindgen cannot make bindings for {}", module.display()))
@@ -159,6 +180,48 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Gives what browsers load names that no other bytes have.
+fn rename(folder: &Path) -> Result<()> {
+    let mut files = names::Files::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().into_string().ok().context("a file's name is not UTF-8")?;
+        files.insert(name, fs::read(entry.path())?);
+        fs::remove_file(entry.path())?;
+    }
+    for (name, bytes) in names::hash_names(files)? {
+        fs::write(folder.join(&name), bytes).with_context(|| format!("cannot write {name}"))?;
+    }
+    Ok(())
+}
+
+/// Puts compressed twins (`.gz`, `.br`) beside each file that a browser loads; returns the bytes of
+/// each kind in all.
+fn pack(folder: &Path) -> Result<(u64, u64)> {
+    let (mut gzipped, mut brotlied) = (0, 0);
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let kind = path.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
+        if !matches!(kind, "html" | "css" | "js" | "wasm" | "svg") {
+            continue;
+        }
+        let bytes = fs::read(&path)?;
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&bytes)?;
+        let gzip = encoder.finish()?;
+        let mut brotli = Vec::new();
+        // The most that there is: quality 11, a window of 4 MB.
+        let settings = BrotliEncoderParams { quality: 11, lgwin: 22, ..Default::default() };
+        brotli::BrotliCompress(&mut bytes.as_slice(), &mut brotli, &settings)?;
+        (gzipped, brotlied) = (gzipped + gzip.len() as u64, brotlied + brotli.len() as u64);
+        for (ending, packed) in [("gz", gzip), ("br", brotli)] {
+            let twin = path.with_extension(format!("{kind}.{ending}"));
+            fs::write(&twin, packed).with_context(|| format!("cannot write {}", twin.display()))?;
+        }
+    }
+    Ok((gzipped, brotlied))
+}
+
 /// Temporary folders are private; what a web server serves must not be.
 #[cfg(unix)]
 fn readable(folder: &Path) -> Result<()> {
@@ -174,6 +237,8 @@ fn readable(_folder: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
 
     #[test]
@@ -190,6 +255,25 @@ mod tests {
         assert_eq!(parse_artifact(other), None);
         assert_eq!(parse_artifact(r#"{"reason":"build-finished","success":true}"#), None);
         assert_eq!(parse_artifact("not JSON"), None);
+    }
+
+    #[test]
+    fn what_browsers_load_has_a_compressed_twin() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.js"), "let a;".repeat(99)).unwrap();
+        fs::write(folder.path().join("a.d.ts"), "type").unwrap();
+        let (gzipped, brotlied) = pack(folder.path()).unwrap();
+        let packed = fs::read(folder.path().join("a.js.gz")).unwrap();
+        assert_eq!(gzipped, packed.len() as u64);
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(&*packed).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "let a;".repeat(99));
+        let packed = fs::read(folder.path().join("a.js.br")).unwrap();
+        assert_eq!(brotlied, packed.len() as u64);
+        let mut bytes = Vec::new();
+        brotli::BrotliDecompress(&mut &*packed, &mut bytes).unwrap();
+        assert_eq!(bytes, text.as_bytes());
+        assert!(!folder.path().join("a.d.ts.gz").exists());
     }
 
     #[test]

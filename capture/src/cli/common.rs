@@ -8,10 +8,11 @@ use deskreel_format::{DomainKey, StreamName, TileSize};
 use deskreel_store::ObjectStore;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::config::{ConfigFile, parse_duration};
+use crate::config::parse_duration;
 use crate::core::budget::SeekBudget;
 use crate::core::recorder::Settings;
 use crate::location::{Role, StoreOptions};
+use crate::secret::Secret;
 
 /// A text for the person, and the exit code.
 #[derive(Debug, thiserror::Error)]
@@ -46,10 +47,11 @@ macro_rules! failures {
 failures!(
     crate::agent::AgentError,
     crate::begin::BeginError,
-    crate::config::ConfigError,
+    crate::control::AskError,
     crate::core::recorder::RecordError,
     crate::location::LocationError,
     crate::outbox::GaveUp,
+    crate::picture::PictureError,
     crate::reader::ReadError,
     crate::source::SourceError,
     deskreel_upkeep::UpkeepError,
@@ -57,100 +59,96 @@ failures!(
     deskreel_store::StoreError,
 );
 
-/// Which stream in which store.
+/// Which stream in which store. What has an environment variable is a key of the config file too.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Stream and store")]
 pub struct Place {
     /// Name of the desktop's stream: 1-64 of a-z 0-9 . _ -
-    #[arg(long, env = "DESKREEL_STREAM")]
-    pub stream: Option<String>,
+    #[arg(long, env = "DESKREEL_STREAM", value_parser = StreamName::parse)]
+    pub stream: Option<StreamName>,
     /// s3://bucket/prefix, or the http:// address of a Deskreel server [default: http://127.0.0.1:8420]
-    #[arg(long, env = "DESKREEL_STORE")]
+    #[arg(long, env = "DESKREEL_STORE", value_name = "URL")]
     pub store: Option<String>,
     /// S3 endpoint when it is not AWS, such as http://127.0.0.1:9000
-    #[arg(long, env = "DESKREEL_ENDPOINT")]
+    #[arg(long, env = "DESKREEL_ENDPOINT", value_name = "URL")]
     pub endpoint: Option<String>,
     /// S3 region
     #[arg(long, env = "DESKREEL_REGION")]
     pub region: Option<String>,
     /// S3 access key; otherwise AWS's own environment, files and roles are asked
-    #[arg(long, env = "DESKREEL_ACCESS_KEY_ID")]
+    #[arg(long, env = "DESKREEL_ACCESS_KEY_ID", value_name = "ID")]
     pub access_key_id: Option<String>,
-    /// S3 secret; better given by the environment than here
-    #[arg(long, env = "DESKREEL_SECRET_ACCESS_KEY", hide_env_values = true)]
-    pub secret_access_key: Option<String>,
+    /// S3 secret; better given by the environment or the config file than here
+    #[arg(long, env = "DESKREEL_SECRET_ACCESS_KEY", hide_env_values = true, value_name = "SECRET")]
+    pub secret_access_key: Option<Secret>,
+    /// Token for a Deskreel server that asks for one; better not given here
+    #[arg(long, env = "DESKREEL_TOKEN", hide_env_values = true, value_name = "SECRET")]
+    pub token: Option<Secret>,
     /// Longest silence of the store before a request is tried again [default: 60s]
-    #[arg(long, env = "DESKREEL_STORE_TIMEOUT")]
-    pub store_timeout: Option<String>,
+    #[arg(long, env = "DESKREEL_STORE_TIMEOUT", value_name = "DURATION", value_parser = parse_duration)]
+    pub store_timeout: Option<u32>,
     /// Config file [default: deskreel/config.toml in your configuration folder]
-    #[arg(long, env = "DESKREEL_CONFIG")]
+    #[arg(long, env = "DESKREEL_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Folder of what the agent remembers [default: deskreel in your state folder]
-    #[arg(long, env = "DESKREEL_STATE")]
+    #[arg(long, env = "DESKREEL_STATE", value_name = "FOLDER")]
     pub state: Option<PathBuf>,
 }
 
-/// A [`Place`] made complete by the config file.
+/// A [`Place`] made complete.
 #[derive(Debug)]
 pub struct Resolved {
     /// Which stream.
     pub stream: StreamName,
     /// Which store.
     pub store: StoreOptions,
-    /// The config file.
-    pub file: ConfigFile,
     /// Folder of what the agent remembers of this stream in this store.
     pub state: PathBuf,
 }
 
+/// The config file if none is named.
+pub fn default_config() -> PathBuf {
+    let folders = directories::ProjectDirs::from("", "", "deskreel");
+    folders.map_or("deskreel.toml".into(), |folders| folders.config_dir().join("config.toml"))
+}
+
 impl Place {
-    /// The config file and the store, whatever the stream.
-    ///
-    /// # Errors
-    /// [`Failure`] when the file or a flag is wrong.
-    pub fn resolve_store(&self) -> Result<(ConfigFile, StoreOptions), Failure> {
-        let folders = directories::ProjectDirs::from("", "", "deskreel");
-        let (path, required) = match (&self.config, &folders) {
-            (Some(path), _) => (path.clone(), true),
-            (None, Some(folders)) => (folders.config_dir().join("config.toml"), false),
-            (None, None) => (PathBuf::from("deskreel.toml"), false),
-        };
-        let file = ConfigFile::load(&path, required).map_err(Failure::usage)?;
-        let or = |flag: &Option<String>, file: &Option<String>| flag.clone().or(file.clone());
-        let store = StoreOptions {
-            store: or(&self.store, &file.store.store),
-            endpoint: or(&self.endpoint, &file.store.endpoint),
-            region: or(&self.region, &file.store.region),
-            access_key_id: or(&self.access_key_id, &file.store.access_key_id),
-            secret_access_key: or(&self.secret_access_key, &file.store.secret_access_key),
-            timeout_ms: match &self.store_timeout {
-                Some(text) => Some(parse_duration(text).map_err(Failure::usage)?),
-                None => file.store.timeout_ms,
-            },
-        };
-        Ok((file, store))
+    /// The store, whatever the stream.
+    pub fn store(&self) -> StoreOptions {
+        StoreOptions {
+            store: self.store.clone(),
+            endpoint: self.endpoint.clone(),
+            region: self.region.clone(),
+            access_key_id: self.access_key_id.clone(),
+            secret_access_key: self.secret_access_key.clone(),
+            token: self.token.clone(),
+            timeout_ms: self.store_timeout,
+        }
     }
 
-    /// Adds what the config file says.
-    ///
-    /// # Errors
-    /// [`Failure`] when the file is wrong or no stream is named.
-    pub fn resolve(&self) -> Result<Resolved, Failure> {
+    /// Folder of everything the agents of this person remember.
+    pub fn state_root(&self) -> PathBuf {
         let folders = directories::ProjectDirs::from("", "", "deskreel");
-        let (file, store) = self.resolve_store()?;
-        let name = self.stream.as_ref().or(file.stream.as_ref());
-        let name = name.ok_or_else(|| {
-            Failure::usage("no stream is named; pass --stream NAME or set it in the config file")
-        })?;
-        let stream = StreamName::parse(name).map_err(Failure::usage)?;
-        let root = match (&self.state, &folders) {
+        match (&self.state, &folders) {
             (Some(path), _) => path.clone(),
             (None, Some(folders)) => {
                 folders.state_dir().unwrap_or(folders.data_local_dir()).to_owned()
             }
             (None, None) => PathBuf::from(".deskreel"),
-        };
-        let state = crate::agent::state_folder(&root, &store.identity(), &stream);
-        Ok(Resolved { stream, store, file, state })
+        }
+    }
+
+    /// The stream, its store and its state.
+    ///
+    /// # Errors
+    /// [`Failure`] when no stream is named.
+    pub fn resolve(&self) -> Result<Resolved, Failure> {
+        let store = self.store();
+        let stream = self.stream.clone().ok_or_else(|| {
+            Failure::usage("no stream is named; pass --stream NAME or set it in the config file")
+        })?;
+        let state = crate::agent::state_folder(&self.state_root(), &store.identity(), &stream);
+        Ok(Resolved { stream, store, state })
     }
 }
 
@@ -164,27 +162,34 @@ impl Resolved {
     }
 }
 
-/// How to record.
+/// How pictures become a stream.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Recording")]
 pub struct Recording {
-    /// Time between screenshots [default: 10s]
-    #[arg(long, env = "DESKREEL_INTERVAL")]
-    pub interval: Option<String>,
+    /// Time between screenshots
+    #[arg(long, env = "DESKREEL_INTERVAL", default_value = "10s", value_name = "DURATION", value_parser = parse_duration)]
+    pub interval: u32,
     /// Side of a tile in pixels: 8, 16, 32, 64 or 128
-    #[arg(long, default_value_t = DEFAULT_TILE)]
+    #[arg(long, env = "DESKREEL_TILE", default_value_t = DEFAULT_TILE, value_parser = tile_pixels)]
     pub tile: u32,
     /// Codec of the tiles
-    #[arg(long, default_value = DEFAULT_CODEC, value_parser = codec_names())]
+    #[arg(long, env = "DESKREEL_CODEC", default_value = DEFAULT_CODEC, value_parser = codec_names())]
     pub codec: String,
     /// Packs that showing one screenshot may need, cold (0: no bound)
-    #[arg(long, default_value_t = SeekBudget::default().packs)]
+    #[arg(long, env = "DESKREEL_SEEK_PACKS", default_value_t = SeekBudget::default().packs)]
     pub seek_packs: usize,
     /// Bytes that showing one screenshot may always need, cold
-    #[arg(long, default_value_t = SeekBudget::default().floor_bytes)]
+    #[arg(long, env = "DESKREEL_SEEK_BYTES", default_value_t = SeekBudget::default().floor_bytes)]
     pub seek_bytes: u64,
     /// Times what the screen itself needs that showing it, cold, may take
-    #[arg(long, default_value_t = SeekBudget::default().factor)]
+    #[arg(long, env = "DESKREEL_SEEK_FACTOR", default_value_t = SeekBudget::default().factor, value_parser = seek_factor)]
     pub seek_factor: f64,
+    /// Store a small picture of every minute too, for the player's previews
+    #[arg(long, env = "DESKREEL_STORYBOARDS", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub storyboards: bool,
+    /// Secret of those desktops that may share tiles; the same on each of them
+    #[arg(long, env = "DESKREEL_DOMAIN_KEY", hide_env_values = true, value_name = "SECRET")]
+    pub domain_key: Option<Secret>,
 }
 
 /// The default tile size, pixels; chosen in docs/MEASUREMENTS.md.
@@ -196,30 +201,35 @@ fn codec_names() -> clap::builder::PossibleValuesParser {
     clap::builder::PossibleValuesParser::new(Codec::ALL.map(Codec::name))
 }
 
+fn tile_pixels(text: &str) -> Result<u32, String> {
+    let pixels = text.parse().map_err(|_| "write 8, 16, 32, 64 or 128".to_owned())?;
+    TileSize::new(pixels).map(|tile| tile.pixels()).map_err(|error| error.to_string())
+}
+
+fn seek_factor(text: &str) -> Result<f64, String> {
+    let factor: Option<f64> = text.parse().ok().filter(|factor: &f64| factor.is_finite());
+    factor.filter(|factor| *factor >= 1.0).ok_or_else(|| "write a number of at least 1".to_owned())
+}
+
 impl Recording {
     /// The settings of the recorder.
     ///
     /// # Errors
-    /// [`Failure`] naming the flag that cannot be used.
-    pub fn settings(&self, file: &ConfigFile) -> Result<Settings, Failure> {
-        let interval = self.interval.as_ref().or(file.interval.as_ref());
-        let interval_ms = interval.map_or(Ok(10_000), |text| parse_duration(text));
+    /// [`Failure`] naming what cannot be used.
+    pub fn settings(&self) -> Result<Settings, Failure> {
         let budget = match self.seek_packs {
             0 => SeekBudget::NONE,
             packs => {
-                if !self.seek_factor.is_finite() || self.seek_factor < 1.0 {
-                    return Err(Failure::usage("--seek-factor must be a number of at least 1"));
-                }
                 let (floor_bytes, factor) = (self.seek_bytes, self.seek_factor);
                 SeekBudget { packs, floor_bytes, factor, ..SeekBudget::default() }
             }
         };
         let codec = Codec::ALL.into_iter().find(|codec| codec.name() == self.codec);
-        let domain = file.domain_key.as_deref().unwrap_or("this desktop alone");
+        let domain = self.domain_key.as_ref().map_or("this desktop alone", Secret::expose);
         Ok(Settings {
             tile: TileSize::new(self.tile).map_err(Failure::usage)?,
             codec: codec.ok_or_else(|| Failure::usage(format!("no codec '{}'", self.codec)))?,
-            interval_ms: interval_ms.map_err(Failure::usage)?,
+            interval_ms: self.interval,
             domain: DomainKey::derive(domain),
             budget,
             pack_pixels: DEFAULT_PACK_PIXELS,
@@ -261,7 +271,7 @@ pub fn now_ms() -> u64 {
     since.map_or(0, |since| since.as_millis() as u64)
 }
 
-/// A random number for this run, never 0.
+/// A random number for this run, none of those that the format keeps for indexes and the commons.
 pub fn new_writer() -> u32 {
-    rand::random_range(1..=u32::MAX)
+    rand::random_range(1..u32::MAX)
 }

@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
-use deskreel_format::Picture;
-
 use super::common::{Failure, Place, print, progress};
 use crate::config::{parse_time, show_time};
 use crate::location::Role;
-use crate::reader::{ReadSurface, StreamReader};
+use crate::picture::{PictureError, choose, encode_png, write_file};
+use crate::reader::StreamReader;
 
 /// Writes the screenshot of a moment as a PNG, bit for bit, or lists the moments
 #[derive(Debug, clap::Args)]
@@ -17,8 +16,6 @@ use crate::reader::{ReadSurface, StreamReader};
   deskreel frame --stream desk --list
   deskreel frame --stream desk --list --json")]
 pub(crate) struct Args {
-    #[command(flatten)]
-    place: Place,
     /// The newest screenshot at or before this time: RFC 3339, or milliseconds since 1970
     #[arg(long, required_unless_present = "list")]
     at: Option<String>,
@@ -34,6 +31,8 @@ pub(crate) struct Args {
     /// With --list: as JSON
     #[arg(long, requires = "list")]
     json: bool,
+    #[command(flatten)]
+    place: Place,
 }
 
 pub(super) async fn run(args: Args) -> Result<u8, Failure> {
@@ -44,15 +43,10 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     }
     let at = parse_time(args.at.as_deref().unwrap_or_default()).map_err(Failure::usage)?;
     let (time_ms, surfaces) = reader.frame(at).await?;
-    let picture = match &args.surface {
-        None => desktop(&surfaces)?,
-        Some(name) => {
-            let names: Vec<&str> = surfaces.iter().map(|s| s.name.as_str()).collect();
-            let found = surfaces.iter().find(|surface| surface.name == *name);
-            let missing = || Failure::usage(format!("no monitor '{name}'; there is {names:?}"));
-            found.ok_or_else(missing)?.picture.clone()
-        }
-    };
+    let picture = choose(&surfaces, args.surface.as_deref()).map_err(|error| match error {
+        PictureError::NoSurface { .. } => Failure::usage(error),
+        error => Failure::failed(error),
+    })?;
     let png = encode_png(&picture)?;
     let output = args.output.unwrap_or_default();
     if output.as_os_str() == "-" {
@@ -87,70 +81,4 @@ async fn list(reader: &StreamReader, json: bool) -> Result<u8, Failure> {
     }
     print(&text)?;
     Ok(0)
-}
-
-/// All surfaces as they stand beside each other; uncovered corners are black.
-fn desktop(surfaces: &[ReadSurface]) -> Result<Picture, Failure> {
-    if let [only] = surfaces {
-        return Ok(only.picture.clone());
-    }
-    let (left, top) = (
-        surfaces.iter().map(|s| i64::from(s.x)).min().unwrap_or(0),
-        surfaces.iter().map(|s| i64::from(s.y)).min().unwrap_or(0),
-    );
-    let right = surfaces.iter().map(|s| i64::from(s.x) + i64::from(s.picture.width())).max();
-    let bottom = surfaces.iter().map(|s| i64::from(s.y) + i64::from(s.picture.height())).max();
-    let side = |end: Option<i64>, start: i64| u32::try_from(end.unwrap_or(0) - start).unwrap_or(0);
-    let size = (side(right, left), side(bottom, top));
-    let mut whole = Picture::filled(size.0, size.1, [0; 3]).map_err(|error| {
-        Failure::failed(format!("the monitors do not fit one picture ({error}); use --surface"))
-    })?;
-    for surface in surfaces {
-        let (x, y) =
-            ((i64::from(surface.x) - left) as usize, (i64::from(surface.y) - top) as usize);
-        let stride = surface.picture.width() as usize * 3;
-        for (row, pixels) in surface.picture.rgb().chunks_exact(stride).enumerate() {
-            let to = ((y + row) * size.0 as usize + x) * 3;
-            whole.rgb_mut()[to..to + stride].copy_from_slice(pixels);
-        }
-    }
-    Ok(whole)
-}
-
-fn encode_png(picture: &Picture) -> Result<Vec<u8>, Failure> {
-    use image::ImageEncoder;
-    let mut png = Vec::new();
-    image::codecs::png::PngEncoder::new(&mut png)
-        .write_image(
-            picture.rgb(),
-            picture.width(),
-            picture.height(),
-            image::ExtendedColorType::Rgb8,
-        )
-        .map_err(|error| Failure::failed(format!("cannot make the PNG: {error}")))?;
-    Ok(png)
-}
-
-/// Writes beside the target and renames: a full disk leaves no half picture. What is there and no
-/// plain file (a pipe, a device) is written to as it is.
-fn write_file(path: &std::path::Path, bytes: &[u8]) -> Result<(), Failure> {
-    use std::io::Write;
-    let failed = |error: &dyn std::fmt::Display| {
-        Failure::failed(format!("cannot write '{}': {error}", path.display()))
-    };
-    if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
-        let written = std::fs::OpenOptions::new().write(true).open(path);
-        return written.and_then(|mut file| file.write_all(bytes)).map_err(|error| failed(&error));
-    }
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let written = std::fs::File::create(&partial)
-        .and_then(|mut file| file.write_all(bytes))
-        .and_then(|()| std::fs::rename(&partial, path));
-    if let Err(error) = written {
-        // Nothing of worth is in it, and the write's own error matters more.
-        let _ = std::fs::remove_file(&partial);
-        return Err(failed(&error));
-    }
-    Ok(())
 }

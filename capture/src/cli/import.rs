@@ -17,6 +17,7 @@ use crate::config::{parse_duration, parse_time, show_time};
 use crate::core::outbox::Room;
 use crate::core::recorder::Recorder;
 use crate::core::sealed::Sealed;
+use crate::core::storyboard::Board;
 use crate::location::Role;
 use crate::lock::StreamLock;
 use crate::outbox::{Outbox, Setup, Status};
@@ -37,14 +38,10 @@ Without --start the last file gets the time at which it was last changed.")]
 pub(crate) struct Args {
     /// Folder of pictures
     path: PathBuf,
-    #[command(flatten)]
-    place: Place,
-    #[command(flatten)]
-    recording: Recording,
     /// Time of the first picture: RFC 3339, or milliseconds since 1970
     #[arg(long)]
     start: Option<String>,
-    /// Screenshots per object, as a length of time: fewer, larger objects
+    /// How much time goes into one object: 0s (a screenshot each), or up to 5m for fewer, larger objects
     #[arg(long, default_value = "0s")]
     upload_every: String,
     /// How long to try again while the store does not answer
@@ -53,6 +50,10 @@ pub(crate) struct Args {
     /// What to do with a picture that cannot be read
     #[arg(long, value_enum, default_value_t = OnError::Stop)]
     on_error: OnError,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    recording: Recording,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -66,6 +67,8 @@ enum OnError {
 const IN_FLIGHT: usize = 4;
 /// How long the indexes of hours may take in the end.
 const ROLL_PATIENCE: Duration = Duration::from_secs(30);
+/// How long the last storyboards may take.
+const BOARDS_PATIENCE: Duration = Duration::from_secs(10);
 /// Segments that wait at most.
 const WAITING: usize = 8;
 
@@ -78,12 +81,13 @@ struct Item {
 /// What the recording thread sends on.
 enum Step {
     Upload(Sealed),
+    Board(Board),
     Skipped(String),
 }
 
 pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let place = args.place.resolve()?;
-    let settings = args.recording.settings(&place.file)?;
+    let settings = args.recording.settings()?;
     let batch_ms = match args.upload_every.as_str() {
         "0s" => 0,
         text => u64::from(parse_duration(text).map_err(Failure::usage)?),
@@ -137,7 +141,10 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let (steps_in, mut steps) = mpsc::channel(3);
     let decoding = thread::spawn(move || decode_all(items, &decoded_in));
     let interval_ms = settings.interval_ms;
-    let recorder = Recorder::new(settings, new_writer(), begun.known);
+    let mut recorder = Recorder::new(settings, new_writer(), begun.known);
+    if args.recording.storyboards {
+        recorder.make_storyboards();
+    }
     let on_error = args.on_error;
     let recording =
         thread::spawn(move || record_all(recorder, &decoded, &steps_in, batch_ms, on_error));
@@ -168,6 +175,7 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
                 outbox.deliver(sealed);
                 outbox.wait_below(WAITING, patience, |status| tell(skipped, status)).await?;
             }
+            Step::Board(board) => outbox.deliver_board(board),
             Step::Skipped(text) => {
                 bar.println(format!("skipped: {text}"));
                 if bar.is_hidden() {
@@ -179,6 +187,7 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         }
     }
     outbox.wait_below(1, patience, |status| tell(skipped, status)).await?;
+    outbox.finish_boards(patience.max(BOARDS_PATIENCE)).await;
     if let Err(reason) = outbox.roll_rest(patience.max(ROLL_PATIENCE)).await {
         tracing::warn!(
             reason,
@@ -296,6 +305,9 @@ fn record_all(
     let mut batch_start = 0;
     let mut failure = None;
     for (item, picture) in pictures {
+        if recorder.is_over(item.time_ms) && !seal(&mut recorder, out)? {
+            return Ok(());
+        }
         let shot = picture.and_then(|picture| {
             let surface = Surface { name: "screen".into(), x: 0, y: 0, scale_milli: 1000, picture };
             recorder
@@ -322,11 +334,26 @@ fn record_all(
         }
     }
     seal(&mut recorder, out)?;
+    hand_over_boards(&mut recorder, out, true);
     failure.map_or(Ok(()), Err)
+}
+
+/// Hands over the storyboards that are complete; with `last`, the one being made too.
+fn hand_over_boards(recorder: &mut Recorder, out: &mpsc::Sender<Step>, last: bool) {
+    match recorder.take_boards(last) {
+        // Where nobody takes it, the upload failed and says so itself.
+        Ok(boards) => {
+            for board in boards {
+                let _ = out.blocking_send(Step::Board(board));
+            }
+        }
+        Err(error) => tracing::warn!(%error, "a storyboard is lost: it cannot be written"),
+    }
 }
 
 /// Hands over the segment being built; false when nobody takes it any more.
 fn seal(recorder: &mut Recorder, out: &mpsc::Sender<Step>) -> Result<bool, Failure> {
+    hand_over_boards(recorder, out, false);
     match recorder.seal()? {
         Some(sealed) => Ok(out.blocking_send(Step::Upload(sealed)).is_ok()),
         None => Ok(true),

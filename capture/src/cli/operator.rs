@@ -10,14 +10,14 @@ use deskreel_upkeep::survey::{StreamObjects, streams};
 /// Which streams, and at what time.
 #[derive(Debug, clap::Args)]
 pub(super) struct Streams {
-    #[command(flatten)]
-    place: Place,
     /// Every stream of the bucket (needs an operator's credentials)
     #[arg(long)]
     all: bool,
     /// Judges as if it were this time
     #[arg(long, hide = true)]
     now: Option<String>,
+    #[command(flatten)]
+    place: Place,
 }
 
 impl Streams {
@@ -61,7 +61,7 @@ impl Streams {
     /// [`Failure`] that says what to do.
     pub(super) async fn to_change(&self) -> Result<Vec<StreamObjects>, Failure> {
         if self.all {
-            let (_, options) = self.place.resolve_store()?;
+            let options = self.place.store();
             let store = Arc::new(options.open_bucket().await?);
             let names = streams(store.as_ref()).await?;
             return Ok(names.into_iter().map(|s| StreamObjects::new(store.clone(), s)).collect());

@@ -1,22 +1,23 @@
 //! `deskreel record`: the live screen becomes a stream.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use deskreel_format::segment::MAX_SPAN_MS;
-
+use super::capturing::Capturing;
 use super::common::{Failure, Place, Recording, Resolved, new_writer, now_ms, print, progress};
 use crate::agent::AgentError;
 use crate::begin::{Agent, Begun};
-use crate::config::{parse_duration, parse_size};
-use crate::core::exclusion::{Exclusions, Rule};
+use crate::config::show_time;
+use crate::control::daily::DailyFile;
+use crate::control::pause::{Pause, PauseFile};
+use crate::control::{self, Host, Serving, address};
 use crate::core::outbox::Room;
 use crate::core::recorder::Recorder;
-use crate::core::sampling::{Before, Pace};
+use crate::core::sampling::Before;
 use crate::lock::StreamLock;
 use crate::outbox::{self, Outbox};
 use crate::reader::StreamReader;
-use crate::recording::{self, PresenceFile};
+use crate::recording::{self, Command, PresenceFile};
 use crate::rival::{self, Writers};
 use crate::source::ScreenSource;
 use crate::source::open::{Wanted, open};
@@ -30,50 +31,25 @@ use crate::spool::Spool;
   deskreel record --stream desk --exclude 'title=*private*' --exclude class=KeePassXC
   deskreel record --stream test --interval 1s --count 30 --display :99")]
 pub(crate) struct Args {
+    /// X display [default: in a Wayland session its portal, else DISPLAY]
+    #[arg(long)]
+    display: Option<String>,
+    /// Stop after so many screenshots
+    #[arg(long)]
+    count: Option<u64>,
     #[command(flatten)]
     place: Place,
     #[command(flatten)]
     recording: Recording,
-    /// X display [default: DISPLAY]
-    #[arg(long, env = "DISPLAY")]
-    display: Option<String>,
-    /// Screenshots per object, as a length of time up to 5m: fewer, larger objects
-    #[arg(long, default_value = "0s")]
-    upload_every: String,
-    /// Disk space for what waits while the store does not answer; then the oldest goes [default: 2GB]
-    #[arg(long, env = "DESKREEL_SPOOL_BUDGET")]
-    spool_budget: Option<String>,
-    /// Photograph more slowly once mouse and keyboard have rested for so long (0s: never)
-    #[arg(long, default_value = "5m", env = "DESKREEL_IDLE_AFTER")]
-    idle_after: String,
-    /// Time between screenshots then
-    #[arg(long, default_value = "1m", env = "DESKREEL_IDLE_INTERVAL")]
-    idle_interval: String,
-    /// Hide windows before anything is stored, such as title=*private*, class=KeePassXC,
-    /// app=signal-desktop or title=/regex/; may be given several times
-    #[arg(long, value_name = "RULE", env = "DESKREEL_EXCLUDE", value_delimiter = '\n')]
-    exclude: Vec<String>,
-    /// Hide everything but such windows; may be given several times
-    #[arg(long, value_name = "RULE", env = "DESKREEL_ONLY", value_delimiter = '\n')]
-    only: Vec<String>,
-    /// Stop after so many screenshots
-    #[arg(long)]
-    count: Option<u64>,
+    #[command(flatten)]
+    capturing: Capturing,
 }
 
 impl Args {
-    fn pace(&self, interval_ms: u32) -> Result<Pace, Failure> {
-        let idle_after_ms = match self.idle_after.as_str() {
-            "0s" | "0" => None,
-            text => Some(parse_duration(text).map_err(Failure::usage)?.into()),
-        };
-        let idle_interval_ms = parse_duration(&self.idle_interval).map_err(Failure::usage)?;
-        Ok(Pace { interval_ms, idle_after_ms, idle_interval_ms })
+    /// The log that is asked for: what goes to the terminal, and a file.
+    pub(super) fn log(&self) -> (Option<&str>, Option<&std::path::Path>) {
+        (Some(&self.capturing.log_level), self.capturing.log_file.as_deref())
     }
-}
-
-fn rules(texts: &[String]) -> Result<Vec<Rule>, Failure> {
-    texts.iter().map(|text| Rule::parse(text).map_err(Failure::usage)).collect()
 }
 
 /// How long a store may take to answer before recording begins without it.
@@ -82,27 +58,27 @@ const START_PATIENCE: Duration = Duration::from_secs(5);
 const FLUSH_PATIENCE: Duration = Duration::from_secs(30);
 /// Segments that only the memory holds may take so much of it.
 const MEMORY_BYTES: u64 = 64_000_000;
-const DEFAULT_SPOOL_BYTES: u64 = 2_000_000_000;
 const IN_FLIGHT: usize = 4;
+/// How long the last storyboard may take in the end.
+const BOARDS_PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let place = args.place.resolve()?;
-    let settings = args.recording.settings(&place.file)?;
-    let pace = args.pace(settings.interval_ms)?;
-    let batch_ms = match args.upload_every.as_str() {
-        "0s" => 0,
-        text => u64::from(parse_duration(text).map_err(Failure::usage)?),
+    let settings = args.recording.settings()?;
+    let Capturing { upload_every, spool_budget: disk_bytes, .. } = args.capturing;
+    let pace = args.capturing.pace(settings.interval_ms);
+    let rules = args.capturing.rules();
+    let wanted = Wanted {
+        display: args.display,
+        state: Some(place.state.clone()),
+        rules,
+        ..Wanted::default()
     };
-    if batch_ms > MAX_SPAN_MS / 2 {
-        return Err(Failure::usage("--upload-every may be at most 5m"));
-    }
-    let budget = args.spool_budget.as_ref().or(place.file.spool_budget.as_ref());
-    let budget = budget.map_or(Ok(DEFAULT_SPOOL_BYTES), |text| parse_size(text));
-    let disk_bytes = budget.map_err(Failure::usage)?;
-    let rules = Exclusions { exclude: rules(&args.exclude)?, only: rules(&args.only)? };
-    let wanted = Wanted { display: args.display, rules };
     let source = open_source(wanted.clone()).await?;
     let _lock = StreamLock::take(&place.state).map_err(Failure::failed)?;
+    let (control, ends) = recording::channels();
+    let outbox_slot = Arc::new(OnceLock::new());
+    let _serving = serve(&place, settings.interval_ms, &control, &outbox_slot).await;
     let spool_folder = place.state.join("spool");
     let state = |source| AgentError::State { path: spool_folder.clone(), source };
     let spool = Spool::open(&spool_folder).map_err(state)?;
@@ -150,9 +126,14 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         live: true,
         own: writers.all(),
     })?);
+    // Only this sets it.
+    let _ = outbox_slot.set(outbox.clone());
     let writer = new_writer();
     writers.add(writer);
-    let recorder = Recorder::new(settings, writer, begun.start.known);
+    let mut recorder = Recorder::new(settings, writer, begun.start.known);
+    if args.recording.storyboards {
+        recorder.make_storyboards();
+    }
     let rival = Mutex::new(None);
     let stop = async {
         tokio::select! {
@@ -160,13 +141,12 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
             found = outbox.rival() => *rival.lock().unwrap_or_else(PoisonError::into_inner) = Some(found),
         }
     };
-    let (control, ends) = recording::channels();
     eprintln!("recording stream '{}'; Ctrl-C stops", place.stream);
     let setup = recording::Setup {
         recorder,
         delivery: Box::new(outbox.clone()),
         pace,
-        batch_ms,
+        batch_ms: upload_every.into(),
         count: args.count,
         source,
         open: Box::new(move || open(&wanted)),
@@ -175,8 +155,10 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         new_writer,
     };
     let taken = recording::run(setup, ends, stop).await.map_err(Failure::failed)?;
-    drop(control);
     let flushed = flush(&outbox).await;
+    if flushed.is_ok() {
+        outbox.finish_boards(BOARDS_PATIENCE).await;
+    }
     print(&format!("{taken} screenshots of stream '{}' recorded\n", place.stream))?;
     let rival = rival.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(rival) = rival {
@@ -190,6 +172,40 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         )));
     }
     Ok(0)
+}
+
+/// Opens the control socket, and obeys a pause that an earlier run was told. A recording that cannot be
+/// controlled is better than none.
+async fn serve(
+    place: &Resolved,
+    interval_ms: u32,
+    control: &recording::Control,
+    outbox: &Arc<OnceLock<Arc<Outbox>>>,
+) -> Option<Serving> {
+    let pause = PauseFile::of(&place.state);
+    if let Some(Pause { until_ms }) = pause.read(now_ms()) {
+        let until = until_ms.map_or(String::new(), |until| format!(" until {}", show_time(until)));
+        eprintln!("paused{until}, as it was told before; `deskreel resume` goes on");
+        // Nobody else has put anything into the queue yet.
+        let _ = control.commands.send(Command::Pause { until_ms }).await;
+    }
+    let host = Host {
+        stream: place.stream.to_string(),
+        store: place.store.address().to_owned(),
+        interval_ms,
+        started_ms: now_ms(),
+        control: control.clone(),
+        outbox: outbox.clone(),
+        pause,
+        daily: DailyFile::of(&place.state),
+        clock: now_ms,
+    };
+    let served = control::serve(&address::candidates(&place.state), host);
+    served
+        .inspect_err(|error| {
+            tracing::warn!(%error, "no control socket: `deskreel status` and `pause` will not reach this");
+        })
+        .ok()
 }
 
 /// What the run before left: as it noted itself, else by the newest segment of the bucket.

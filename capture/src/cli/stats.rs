@@ -17,11 +17,11 @@ use crate::reader::StreamReader;
   deskreel stats --stream desk
   deskreel stats --stream desk --json | jq .bytes_per_screenshot")]
 pub(crate) struct Args {
-    #[command(flatten)]
-    place: Place,
     /// As JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// The figures of a stream.
@@ -32,7 +32,12 @@ struct Stats {
     first: Option<String>,
     last: Option<String>,
     objects: usize,
+    /// Of all objects, indexes of hours and storyboards included.
     bytes: u64,
+    indexes: usize,
+    index_bytes: u64,
+    storyboards: usize,
+    storyboard_bytes: u64,
     bytes_per_screenshot: f64,
     manifest_bytes_per_screenshot: f64,
     tile_px: Vec<u32>,
@@ -44,7 +49,12 @@ struct Stats {
 
 pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let place = args.place.resolve()?;
-    let reader = StreamReader::new(place.open(Role::View).await?, place.stream.clone());
+    let store = place.open(Role::View).await?;
+    let indexes = store.list_all(&place.stream.index_prefix()).await?;
+    let index_bytes: u64 = indexes.iter().map(|object| object.size).sum();
+    let storyboards = store.list_all(&place.stream.storyboards_prefix()).await?;
+    let storyboard_bytes: u64 = storyboards.iter().map(|object| object.size).sum();
+    let reader = StreamReader::new(store, place.stream.clone());
     let listed = reader.segments(0).await?;
     let bar = progress(listed.len() as u64, "reading");
     let segments = reader.manifests(&listed, || bar.inc(1)).await?;
@@ -73,7 +83,8 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     times.sort_unstable();
     tile_px.sort_unstable();
     tile_px.dedup();
-    let total: u64 = listed.iter().map(|entry| entry.size).sum();
+    let total = listed.iter().map(|entry| entry.size).sum::<u64>();
+    let total = total + index_bytes + storyboard_bytes;
     let manifests: u64 = segments.iter().map(|segment| u64::from(segment.packs_start)).sum();
     let per_screenshot = |bytes: u64| bytes as f64 / times.len().max(1) as f64;
     let stats = Stats {
@@ -81,8 +92,12 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         screenshots: times.len(),
         first: times.first().map(|ms| show_time(*ms)),
         last: times.last().map(|ms| show_time(*ms)),
-        objects: listed.len(),
+        objects: listed.len() + indexes.len() + storyboards.len(),
         bytes: total,
+        indexes: indexes.len(),
+        index_bytes,
+        storyboards: storyboards.len(),
+        storyboard_bytes,
         bytes_per_screenshot: per_screenshot(total),
         manifest_bytes_per_screenshot: per_screenshot(manifests),
         tile_px,
@@ -110,6 +125,10 @@ fn table(stats: &Stats) -> String {
         ("last", stats.last.clone().unwrap_or(none)),
         ("objects", stats.objects.to_string()),
         ("bytes", format!("{} ({:.1} MB)", stats.bytes, stats.bytes as f64 / 1e6)),
+        ("  of which indexes", format!("{} in {}", kb(stats.index_bytes as f64), stats.indexes)),
+        ("  of which storyboards", {
+            format!("{} in {}", kb(stats.storyboard_bytes as f64), stats.storyboards)
+        }),
         ("bytes per screenshot", kb(stats.bytes_per_screenshot)),
         ("  of which manifest", kb(stats.manifest_bytes_per_screenshot)),
         ("tile size", format!("{:?} px", stats.tile_px)),

@@ -45,6 +45,7 @@ struct StreamReport {
     stream: String,
     segments: usize,
     indexes: usize,
+    storyboards: usize,
     moments: usize,
     moments_shown: usize,
     bytes: u64,
@@ -106,11 +107,12 @@ async fn check(objects: &StreamObjects, now_ms: u64, deep: bool) -> Result<Strea
     let times = || survey.segments.iter().flat_map(|facts| &facts.moments);
     let shown_from = now_ms.saturating_sub(WINDOW_MS);
     let entries = survey.segments.iter().map(|facts| &facts.entry).chain(&survey.unreadable);
-    let entries = entries.chain(&survey.index_entries);
+    let entries = entries.chain(&survey.index_entries).chain(&survey.storyboards);
     Ok(StreamReport {
         stream: objects.stream().to_string(),
         segments: survey.segments.len() + survey.unreadable.len(),
         indexes: survey.index_entries.len(),
+        storyboards: survey.storyboards.len(),
         moments: times().count(),
         moments_shown: times().filter(|time| **time >= shown_from && **time <= now_ms).count(),
         bytes: entries.map(|entry| entry.size).sum(),
@@ -120,10 +122,11 @@ async fn check(objects: &StreamObjects, now_ms: u64, deep: bool) -> Result<Strea
 }
 
 fn shown(report: &StreamReport) -> String {
-    let StreamReport { stream, segments, indexes, moments, moments_shown, bytes, .. } = report;
+    let StreamReport { stream, segments, indexes, storyboards, bytes, .. } = report;
+    let StreamReport { moments, moments_shown, .. } = report;
     let mut text = format!(
-        "stream '{stream}': {segments} segments, {indexes} indexes, {:.1} MB; {moments} moments, \
-         {moments_shown} of them in the last 24 h\n",
+        "stream '{stream}': {segments} segments, {indexes} indexes, {storyboards} storyboards, \
+         {:.1} MB; {moments} moments, {moments_shown} of them in the last 24 h\n",
         *bytes as f64 / 1e6
     );
     if let Some(DeepReport { packs_decoded, moments_exact, moments_gone }) = &report.deep {

@@ -33,6 +33,8 @@ pub struct KnownTiles {
     lease_ms: u64,
     packs: Vec<PackRef>,
     places: HashMap<TileHash, Place>,
+    /// Tiles were forgotten that the screenshots of the last day may show.
+    forgot: bool,
 }
 
 /// Tiles that the index holds at most: a busy working day, in about 26 MB.
@@ -46,7 +48,7 @@ impl KnownTiles {
 
     /// The same with room for about `room` tiles; beyond that the oldest packs are forgotten.
     pub fn with_room(lease_ms: u64, room: usize) -> Self {
-        Self { room, lease_ms, packs: Vec::new(), places: HashMap::new() }
+        Self { room, lease_ms, packs: Vec::new(), places: HashMap::new(), forgot: false }
     }
 
     /// Number of tiles.
@@ -73,6 +75,25 @@ impl KnownTiles {
     /// Where a tile is, if it may be referred to at `now_ms`.
     pub fn find(&self, hash: &TileHash, now_ms: u64) -> Option<Place> {
         self.places.get(hash).copied().filter(|place| self.in_lease(place.pack, now_ms))
+    }
+
+    /// Where tiles were last, whether or not they may still be referred to.
+    pub fn last(&self, hashes: impl Iterator<Item = TileHash>) -> HashMap<TileHash, Place> {
+        hashes.filter_map(|hash| Some((hash, *self.places.get(&hash)?))).collect()
+    }
+
+    /// Whether tiles were forgotten, since this was last asked, that screenshots less than a lease old
+    /// may show.
+    pub(super) fn take_forgot(&mut self) -> bool {
+        std::mem::take(&mut self.forgot)
+    }
+
+    /// Knows again what the screen shows. Else a tile could be stored again while it is shown from
+    /// where it was, and nobody could say that both are the same.
+    pub(super) fn keep(&mut self, hashes: &[TileHash], places: &[Place]) {
+        for (hash, place) in hashes.iter().zip(places) {
+            self.places.entry(*hash).or_insert(*place);
+        }
     }
 
     /// Learns a pack; its tiles replace older places of the same tiles. Returns its number.
@@ -102,6 +123,7 @@ impl KnownTiles {
         let cut = oldest.unwrap_or(counts.len()) as u32;
         // The newest pack is in use, however large it is.
         let cut = cut.min(self.packs.len() as u32 - 2_u32.min(self.packs.len() as u32));
+        self.forgot = true;
         self.places.retain(|_, place| place.pack > cut);
     }
 
@@ -110,11 +132,13 @@ impl KnownTiles {
         self.packs[pack as usize] = to;
     }
 
-    /// Forgets tiles whose lease is over, to bound memory.
+    /// Forgets tiles whose lease was over a lease ago, to bound memory: no screenshot younger than a
+    /// lease shows them. Those in between are remembered, so that it can be said of a tile stored
+    /// again where it was before.
     pub fn expire(&mut self, now_ms: u64) {
         let (packs, lease_ms) = (&self.packs, self.lease_ms);
         self.places.retain(|_, place| {
-            now_ms.saturating_sub(packs[place.pack as usize].segment.first_ms) < lease_ms
+            now_ms.saturating_sub(packs[place.pack as usize].segment.first_ms) < 2 * lease_ms
         });
         if self.places.len() * 4 < self.places.capacity() {
             self.places.shrink_to_fit();
@@ -124,6 +148,7 @@ impl KnownTiles {
     /// Forgets every tile of segments that do not satisfy `keep`: they are not in the bucket.
     pub fn retain_segments(&mut self, keep: impl Fn(&SegmentId) -> bool) {
         let packs = &self.packs;
+        self.forgot = true;
         self.places.retain(|_, place| keep(&packs[place.pack as usize].segment));
     }
 }
@@ -149,7 +174,12 @@ mod tests {
         assert_eq!(known.find(&hash, 1_100), None);
         known.learn(&pack(1_100, &[2]));
         assert_eq!(known.find(&hash, 1_100), Some(Place { pack: 1, slot: 0 }));
-        known.expire(1_150);
+        known.expire(1_199);
+        assert_eq!(known.len(), 2);
+        assert_eq!(known.find(&TileHash([1; 16]), 1_199), None);
+        let old = TileHash([1; 16]);
+        assert_eq!(known.last([old].into_iter())[&old], Place { pack: 0, slot: 0 });
+        known.expire(1_200);
         assert_eq!(known.len(), 1);
     }
 

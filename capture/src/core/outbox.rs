@@ -191,6 +191,11 @@ impl Outbox {
         self.lost.clear();
     }
 
+    /// Whether `bytes` more may wait in memory alone.
+    pub fn fits_memory(&self, bytes: u64) -> bool {
+        self.waiting_bytes(false).saturating_add(bytes) <= self.room.memory_bytes
+    }
+
     /// Gives up the oldest segments until the rest fits the room. Returns what was given up, oldest
     /// first.
     pub fn make_room(&mut self) -> Vec<Parcel> {

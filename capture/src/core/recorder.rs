@@ -3,17 +3,22 @@
 use std::collections::HashMap;
 
 use deskreel_format::codec::{Codec, TilePos};
+use deskreel_format::segment::MAX_SPAN_MS;
 use deskreel_format::{
     Absence, CellChange, Digest, DomainKey, FormatError, Grid, Layout, Manifest, Moment,
     MomentSummary, PackRef, Segment, SegmentId, TileHash, TileRef, TileSize,
 };
 
 use super::budget::{PackUse, SeekBudget, packs_to_clean};
+use super::chain::ChainKeeper;
+use super::compare::{Lookup, Previous, digests};
 use super::known::{KnownTiles, PackTiles, Place};
 use super::layout::{layout_of, locate, position};
 use super::packing::code;
-use super::screen::{Dirty, Screen};
-use super::sealed::Sealed;
+use super::screen::Screen;
+use super::sealed::{Sealed, refers};
+pub use super::shot::{RecordError, Shot};
+use super::storyboard::{Board, Storyboards};
 use super::tail::Tail;
 use crate::source::Surface;
 
@@ -33,48 +38,6 @@ pub struct Settings {
     /// Largest number of pixels in one pack: a screen full of new tiles becomes several packs, so
     /// that later seeks need not fetch all of it for a corner.
     pub pack_pixels: u32,
-}
-
-/// What one screenshot did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Shot {
-    /// Cells of the screen.
-    pub cells: usize,
-    /// Cells that differ from the screenshot before.
-    pub changed: usize,
-    /// Cells that show a tile never seen before.
-    pub new_tiles: usize,
-    /// Cells whose tile was stored again to keep the seek budget or the lease.
-    pub stored_again: usize,
-}
-
-/// Why a screenshot was refused. The recorder stays as it was.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordError {
-    /// The picture or layout is beyond the format.
-    #[error("this screenshot cannot be recorded: {0}")]
-    Format(#[from] FormatError),
-    /// No surface at all.
-    #[error("the screenshot has no surface")]
-    Empty,
-    /// Time does not advance within a segment; seal it and start another writer.
-    #[error("the clock went back: {time_ms} is not after {last_ms}")]
-    ClockBack {
-        /// Time of this screenshot.
-        time_ms: u64,
-        /// Time of the one before.
-        last_ms: u64,
-    },
-}
-
-/// The screenshot before, to compare with.
-struct Previous {
-    layout: Layout,
-    digests: Vec<Digest>,
-    hashes: Vec<TileHash>,
-    places: Vec<Place>,
-    /// Number of the screenshot: a screen that did not show just this one is all new.
-    number: u64,
 }
 
 /// The segment being built.
@@ -112,6 +75,9 @@ pub struct Recorder {
     /// What [`Recorder::shoot`] compares with.
     own: Screen,
     shots: u64,
+    chain: ChainKeeper,
+    /// Only where they are wanted.
+    boards: Option<Storyboards>,
 }
 
 impl Recorder {
@@ -119,7 +85,25 @@ impl Recorder {
     pub fn new(settings: Settings, writer: u32, known: KnownTiles) -> Self {
         let (previous, open, absences) = (None, None, Vec::new());
         let (own, tail) = (Screen::default(), Tail::default());
-        Self { settings, writer, known, previous, open, absences, tail, own, shots: 0 }
+        let (shots, boards, chain) = (0, None, ChainKeeper::default());
+        Self { settings, writer, known, previous, open, absences, tail, own, shots, chain, boards }
+    }
+
+    /// From here on, storyboards are made too, see [`Recorder::take_boards`].
+    pub fn make_storyboards(&mut self) {
+        self.boards.get_or_insert_default();
+    }
+
+    /// Takes out the storyboards that are complete; with `last`, the one being made too.
+    ///
+    /// # Errors
+    /// [`FormatError`] when that one cannot be written; it is lost then.
+    pub fn take_boards(&mut self, last: bool) -> Result<Vec<Board>, FormatError> {
+        let Some(boards) = &mut self.boards else { return Ok(Vec::new()) };
+        if last {
+            boards.close()?;
+        }
+        Ok(boards.take())
     }
 
     /// The index of known tiles.
@@ -135,6 +119,7 @@ impl Recorder {
     /// From the next segment on, another writer: needed after the clock went back.
     pub fn change_writer(&mut self, writer: u32) {
         self.writer = writer;
+        self.chain.end();
     }
 
     /// Refers from now on to no segment that satisfies `gone`: it may never arrive in the bucket.
@@ -142,6 +127,7 @@ impl Recorder {
     pub fn forget_segments(&mut self, gone: impl Fn(&SegmentId) -> bool) {
         debug_assert!(self.open.is_none(), "a segment being built may refer to what is forgotten");
         self.known.retain_segments(|id| !gone(id));
+        self.chain.end();
         // The places of the screen before may lie in them; its cells are looked up again.
         self.previous = None;
     }
@@ -165,6 +151,13 @@ impl Recorder {
     /// Screenshots in the segment being built.
     pub fn pending(&self) -> usize {
         self.open.as_ref().map_or(0, |open| open.moments.len())
+    }
+
+    /// Whether the segment being built has to be sealed before a screenshot at `time_ms`: readers look
+    /// back no further than [`MAX_SPAN_MS`].
+    pub fn is_over(&self, time_ms: u64) -> bool {
+        let first_ms = self.open.as_ref().map(|open| open.id.first_ms);
+        first_ms.is_some_and(|first_ms| time_ms.saturating_sub(first_ms) > MAX_SPAN_MS)
     }
 
     /// Adds a screenshot taken at `time_ms` to the segment being built; finds by itself what changed
@@ -227,7 +220,15 @@ impl Recorder {
             lookup.places.iter().map(|place| place.unwrap_or(Place { pack: 0, slot: 0 })).collect();
         let before = lookup.before.as_deref();
         self.add_moment(time_ms, &layout, idle, digests.clone(), &places, before);
+        if let Some(boards) = &mut self.boards {
+            // The screenshot is safe; a storyboard is a convenience.
+            let _ = boards.see(time_ms, self.writer, &layout, screen.surfaces());
+        }
         let hashes = lookup.hashes;
+        if self.known.take_forgot() {
+            self.known.keep(&hashes, &places);
+            self.chain.end();
+        }
         self.shots += 1;
         self.previous = Some(Previous { layout, digests, hashes, places, number: self.shots });
         screen.noted = self.shots;
@@ -361,6 +362,7 @@ impl Recorder {
                 chunk.iter().map(|(cell, _)| screen.hashes[*cell]).collect();
             coded.push((bytes?, hashes));
         }
+        let before = self.known.last(tiles.iter().map(|(cell, _)| screen.hashes[*cell]));
         // Learnt only once all are coded: a refused screenshot must leave nothing behind that later
         // ones would refer to.
         let open = self.open.get_or_insert_with(|| Open::new(id));
@@ -371,6 +373,7 @@ impl Recorder {
             let pack = PackRef { segment: id, offset: offset as u32, len, tiles };
             offset += bytes.len();
             let number = self.known.learn(&PackTiles { pack, hashes: hashes.clone() });
+            self.chain.stored(&before, number, &hashes);
             numbers.push(number);
             open.packs.push((number, bytes, hashes));
         }
@@ -402,6 +405,7 @@ impl Recorder {
         let changed = |cell: usize| before.is_none_or(|before| before[cell] != places[cell]);
         let changes = (0..places.len()).filter(|c| changed(*c)).map(|c| (c as u32, places[c]));
         let changes = changes.collect();
+        self.chain.add(time_ms, open.moments.len());
         open.moments.push(OpenMoment { time_ms, layout: number, idle, digests, changes });
     }
 
@@ -425,21 +429,19 @@ impl Recorder {
             self.known.relocate(number, pack);
             packs.push(PackTiles { pack, hashes });
         }
-        let others = manifest.packs.iter().map(|pack| pack.segment).filter(|id| *id != open.id);
-        let mut refers: Vec<SegmentId> = others.collect();
-        refers.sort_unstable();
-        refers.dedup();
+        let refers = refers(&manifest);
         let last_ms = manifest.moments.last().map_or(open.id.first_ms, |moment| moment.time_ms);
         let moments = manifest.moments.len();
         Ok(Some(Sealed { id: open.id, bytes, packs, refers, moments, last_ms }))
     }
 
     /// The manifest, whose table holds just the packs that it uses, most used first.
-    fn manifest_of(&self, open: &Open) -> (Manifest, Vec<Vec<u8>>) {
+    fn manifest_of(&mut self, open: &Open) -> (Manifest, Vec<Vec<u8>>) {
         let mut uses: HashMap<u32, usize> = HashMap::new();
         for (_, place) in open.moments.iter().flat_map(|m| &m.changes) {
             *uses.entry(place.pack).or_default() += 1;
         }
+        self.chain.packs().for_each(|pack| *uses.entry(pack).or_default() += 1);
         let mut table: Vec<u32> = uses.keys().copied().collect();
         table.sort_unstable_by_key(|pack| (std::cmp::Reverse(uses[pack]), *pack));
         let index: HashMap<u32, u32> =
@@ -465,28 +467,8 @@ impl Recorder {
             moments: moments.collect(),
             absences: Vec::new(),
             tail: Vec::new(),
+            links: self.chain.take(open.moments.len(), to_ref),
         };
         (manifest, open.packs.iter().map(|(_, bytes, _)| bytes.clone()).collect())
     }
-}
-
-/// What the cells of a screenshot are, before anything is stored.
-struct Lookup {
-    hashes: Vec<TileHash>,
-    places: Vec<Option<Place>>,
-    /// Cells whose tile must be stored, ascending.
-    missing: Vec<usize>,
-    changed: usize,
-    /// Places of the screenshot before, if its layout was the same.
-    before: Option<Vec<Place>>,
-}
-
-/// The digest of each surface: that of the screenshot before where nothing changed.
-fn digests(screen: &Screen, previous: Option<&Previous>) -> Vec<Digest> {
-    let surfaces = screen.surfaces().iter().zip(screen.dirty()).enumerate();
-    let digest = |(index, (surface, dirty)): (usize, (&Surface, &Dirty))| match previous {
-        Some(previous) if !dirty.any() => previous.digests[index],
-        _ => Digest::of(&surface.picture),
-    };
-    surfaces.map(digest).collect()
 }

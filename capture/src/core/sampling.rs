@@ -51,6 +51,10 @@ pub enum Input {
     Excluded,
     /// The screen could not be photographed.
     Failed,
+    /// The display was asked something.
+    Asked,
+    /// It answered, whatever the answer.
+    Answered,
 }
 
 /// What to do next.
@@ -95,10 +99,23 @@ const AWAKE_MS: u64 = 60_000;
 const STALLED_INTERVALS: u64 = 3;
 const STALLED_MS: u64 = 10_000;
 
+/// A display that says nothing for so long hangs: even a busy one answers within a second.
+const HUNG_MS: u64 = 10_000;
+/// While an answer is awaited there is a call each second. What passes beyond this between two calls
+/// is no silence of the display: the agent itself was held up.
+const HEARD_MS: u64 = 2_000;
+
 #[derive(Debug, Clone, Copy)]
 struct Open {
     kind: AbsenceKind,
     from_ms: u64,
+}
+
+/// A question to the display that is not answered yet.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    wall_ms: u64,
+    silent_ms: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -126,6 +143,9 @@ pub struct Sampler {
     open: Option<Open>,
     ended: Vec<Absence>,
     last: Option<Last>,
+    asked: Option<Asked>,
+    /// The display answers again after it hung; no screenshot was planned since.
+    recovers: bool,
     jumped_ms: i64,
     missed: u64,
 }
@@ -146,6 +166,8 @@ impl Sampler {
             open: None,
             ended: Vec::new(),
             last: None,
+            asked: None,
+            recovers: false,
             jumped_ms: 0,
             missed: 0,
         };
@@ -177,8 +199,17 @@ impl Sampler {
             Input::Sleeping(false) => self.sleeping = None,
             Input::Excluded => self.trouble = Some(AbsenceKind::Excluded),
             Input::Failed => self.trouble = Some(AbsenceKind::Offline),
+            Input::Asked => self.asked = Some(Asked { wall_ms: now.wall_ms, silent_ms: 0 }),
+            Input::Answered => {
+                // The first slot after an absence is due at once.
+                self.recovers = self.hung_since().is_some();
+                self.asked = None;
+            }
             Input::Shot { time_ms } => {
                 self.trouble = None;
+                if std::mem::take(&mut self.recovers) {
+                    self.due_ms = now.mono_ms + u64::from(self.planned_ms);
+                }
                 self.last = Some(Last { mono_ms: now.mono_ms, interval_ms: self.planned_ms });
                 if self.blocked().is_none()
                     && let Some(open) = self.open.take()
@@ -207,6 +238,7 @@ impl Sampler {
     /// The slot is used up by this.
     pub fn plan(&mut self, now: Now, idle_ms: Option<u64>) -> Plan {
         self.observe(now);
+        self.recovers = false;
         let interval = u64::from(self.pace.interval_ms);
         let late = now.mono_ms.saturating_sub(self.due_ms) / interval;
         self.missed += late;
@@ -267,6 +299,11 @@ impl Sampler {
         std::mem::take(&mut self.ended)
     }
 
+    /// Since when the display has not answered, UTC milliseconds, if that is too long.
+    pub fn hung_since(&self) -> Option<u64> {
+        self.asked.filter(|asked| asked.silent_ms >= HUNG_MS).map(|asked| asked.wall_ms)
+    }
+
     /// By how many milliseconds the clock on the wall jumped since the last call.
     pub fn take_jump(&mut self) -> i64 {
         std::mem::take(&mut self.jumped_ms)
@@ -288,6 +325,18 @@ impl Sampler {
             // An absence that goes on began as long ago as it did before the jump.
             if let Some(open) = &mut self.open {
                 open.from_ms = open.from_ms.saturating_add_signed(jump);
+            }
+            if let Some(asked) = &mut self.asked {
+                asked.wall_ms = asked.wall_ms.saturating_add_signed(jump);
+            }
+        }
+        if let Some(asked) = &mut self.asked {
+            asked.silent_ms += mono.min(HEARD_MS);
+        }
+        if let Some(from_ms) = self.hung_since() {
+            self.trouble = Some(AbsenceKind::Offline);
+            if self.blocked().is_none() {
+                self.open.get_or_insert(Open { kind: AbsenceKind::Offline, from_ms });
             }
         }
         let interval = u64::from(self.pace.interval_ms);
@@ -325,7 +374,7 @@ impl Sampler {
             _ => {}
         }
         // Slots in an absence are not missed; the first one after it is due at once.
-        if blocked.is_some() || self.was_blocked {
+        if blocked.is_some() || self.was_blocked || self.hung_since().is_some() {
             self.due_ms = now.mono_ms;
         }
         self.was_blocked = blocked.is_some();

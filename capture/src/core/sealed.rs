@@ -1,6 +1,7 @@
 //! A segment that is complete and ready to be uploaded.
 
-use deskreel_format::SegmentId;
+use deskreel_format::manifest::COMMONS_WRITER;
+use deskreel_format::{Manifest, SegmentId};
 
 use super::known::PackTiles;
 
@@ -19,4 +20,17 @@ pub struct Sealed {
     pub moments: usize,
     /// Time of the last one, UTC milliseconds.
     pub last_ms: u64,
+}
+
+/// The other segments of its stream of which a segment shows tiles, ascending. What links only name
+/// need not be there, and the commons were there before anyone heard of them.
+pub fn refers(manifest: &Manifest) -> Vec<SegmentId> {
+    let shown = manifest.packs.iter().zip(manifest.shown_packs()).filter(|(_, shown)| *shown);
+    let mut refers: Vec<SegmentId> = shown
+        .map(|(pack, _)| pack.segment)
+        .filter(|id| *id != manifest.id && id.writer != COMMONS_WRITER)
+        .collect();
+    refers.sort_unstable();
+    refers.dedup();
+    refers
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use deskreel_format::SegmentId;
 use deskreel_format::segment::MAX_SPAN_MS;
 use deskreel_format::time::{HOUR_MS, hour_start};
+use deskreel_store::StoreError;
 
 use super::Shared;
 use crate::core::outbox::{Parcel, backoff};
@@ -130,11 +131,13 @@ pub(super) async fn run(shared: &Shared, objects: StreamObjects, live: bool) {
 
 /// Notes the hours of the last day that are over and have no index, or a stale one.
 async fn catch_up(shared: &Shared, objects: &StreamObjects) {
-    match objects.list().await {
-        Ok(listing) => {
+    let listed =
+        async { Ok::<_, StoreError>((objects.segments_from(0).await?, objects.indexes().await?)) };
+    match listed.await {
+        Ok((segments, indexes)) => {
             let now_ms = (shared.clock)();
             let from_ms = now_ms.saturating_sub(CATCH_UP_MS);
-            let due = due(&listing.segments, &listing.indexes, from_ms, now_ms);
+            let due = due(&segments, &indexes, from_ms, now_ms);
             shared.rolling().dirty.extend(due);
         }
         // The next start looks again, and `deskreel admin reindex` at any time.

@@ -11,7 +11,7 @@ use deskreel_store::{ObjectStore, StoreError};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::{Shared, rolling, watching};
+use super::{Shared, boards, rolling, watching};
 use crate::agent::Uploader;
 use crate::core::outbox::{Turn, backoff};
 use crate::journal::{Journal, KnownSegment};
@@ -63,6 +63,7 @@ pub(super) async fn run(shared: Arc<Shared>, way: Way, mut journal: Journal) {
     };
     check_resumed(&shared, &store).await;
     let objects = StreamObjects::new(store.clone(), shared.stream.clone());
+    let boards = boards::run(&shared, store.clone());
     let uploader = Uploader::new(store, shared.stream.clone());
     let uploads = upload(&shared, &uploader, &mut journal);
     let watching = async {
@@ -70,7 +71,7 @@ pub(super) async fn run(shared: Arc<Shared>, way: Way, mut journal: Journal) {
             watching::run(&shared, objects.clone()).await;
         }
     };
-    tokio::join!(uploads, rolling::run(&shared, objects.clone(), shared.live), watching);
+    tokio::join!(uploads, rolling::run(&shared, objects.clone(), shared.live), watching, boards);
 }
 
 async fn upload(shared: &Shared, uploader: &Uploader, journal: &mut Journal) {
@@ -202,6 +203,7 @@ fn settle(
     match outcome {
         Ok(head) => {
             state.status.trouble = None;
+            state.status.last_upload_ms = Some((shared.clock)());
             let packs = state.bodies.remove(&id).and_then(|body| body.packs);
             if let Some(parcel) = state.queue.arrived(id) {
                 state.status.arrived_moments += parcel.moments;
@@ -210,10 +212,8 @@ fn settle(
                     state.status.last_arrived_ms.max(Some(parcel.last_ms));
                 shared.rolling().arrived(&parcel, head);
             }
-            if let Some(packs) = packs
-                && let Err(error) = journal.append(&KnownSegment { id, packs })
-            {
-                tracing::warn!(%error, "the known-tile journal cannot be written; it will be rebuilt");
+            if let Some(packs) = packs {
+                journal.append(&KnownSegment { id, packs });
             }
             shared.forget(&mut state, id);
         }

@@ -1,6 +1,6 @@
 //! What a recording can be told, and what it tells of itself.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
 /// Told to a recording that runs.
@@ -18,7 +18,7 @@ pub enum Command {
 }
 
 /// Recording, or why not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// Nothing was photographed yet.

@@ -1,10 +1,11 @@
 //! The thread that compares, codes and hands over: off the path of the camera, at a lower priority.
 
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
 use deskreel_format::{Absence, AbsenceKind};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::camera::Taken;
 use super::control::State;
@@ -14,8 +15,9 @@ use crate::config::show_time;
 use crate::core::recorder::Recorder;
 use crate::core::screen::Screen;
 use crate::core::sealed::Sealed;
+use crate::core::storyboard::Board;
 
-/// So many screenshots may wait to be coded; more are missed.
+/// So many messages may wait. Of them one at most is a screenshot, see [`Encoder::place`].
 const WAITING: usize = 2;
 /// Screenshots between two looks for tiles whose lease is over.
 const EXPIRE_EVERY: u64 = 360;
@@ -30,6 +32,11 @@ pub trait Delivery: Send {
 
     /// Takes over a segment.
     fn deliver(&mut self, sealed: Sealed);
+
+    /// Takes over a storyboard; whoever has no use for it lets it go.
+    fn deliver_board(&mut self, board: Board) {
+        drop(board);
+    }
 }
 
 /// One screenshot for the encoder.
@@ -39,7 +46,13 @@ pub(super) struct Job {
     pub(super) interval_ms: u32,
     /// Absences that ended with it.
     pub(super) absences: Vec<Absence>,
+    /// Held until it is on the disk, or in the segment that grows.
+    pub(super) place: Place,
 }
+
+/// The right to hand over a screenshot. There is one, so that a process that dies, by whatever cause,
+/// never takes more than one screenshot with it.
+pub(super) type Place = OwnedSemaphorePermit;
 
 enum Message {
     Shoot(Job),
@@ -50,6 +63,7 @@ enum Message {
 /// A handle to the thread.
 pub(super) struct Encoder {
     messages: SyncSender<Message>,
+    places: Arc<Semaphore>,
     thread: JoinHandle<()>,
 }
 
@@ -77,14 +91,22 @@ impl Encoder {
                     Message::Shoot(job) => bench.shoot(job, &mut batch),
                     Message::Pause(absence, now_ms) => {
                         bench.seal(&mut batch);
+                        bench.hand_over_boards(true);
                         bench.presence.note(&Presence { absence, alive_ms: now_ms, ..batch.end });
                     }
                 }
             }
             bench.delivery.prepare(&mut bench.recorder);
             bench.seal(&mut batch);
+            bench.hand_over_boards(true);
         })?;
-        Ok(Self { messages, thread })
+        Ok(Self { messages, places: Arc::new(Semaphore::new(1)), thread })
+    }
+
+    /// The place for the next screenshot; `None` while the one before is being coded: then none
+    /// should be taken.
+    pub(super) fn place(&self) -> Option<Place> {
+        self.places.clone().try_acquire_owned().ok()
     }
 
     /// Hands over a screenshot; gives back the absences it was to tell of when the thread is too
@@ -129,6 +151,8 @@ struct Batch {
 
 impl Bench {
     fn shoot(&mut self, job: Job, batch: &mut Batch) {
+        // Given back at the end, however it ends.
+        let _place = job.place;
         let time_ms = job.taken.time_ms;
         if time_ms <= batch.last_ms {
             tracing::warn!(
@@ -137,6 +161,10 @@ impl Bench {
             );
             self.seal(batch);
             self.recorder.change_writer((self.new_writer)());
+        }
+        // The machine slept with a segment unfinished, say.
+        if self.recorder.is_over(time_ms) {
+            self.seal(batch);
         }
         if self.recorder.interval() != job.interval_ms {
             self.seal(batch);
@@ -177,7 +205,16 @@ impl Bench {
         });
     }
 
+    /// The storyboards that are complete; with `last`, the one being made too.
+    fn hand_over_boards(&mut self, last: bool) {
+        match self.recorder.take_boards(last) {
+            Ok(boards) => boards.into_iter().for_each(|board| self.delivery.deliver_board(board)),
+            Err(error) => tracing::warn!(%error, "a storyboard is lost: it cannot be written"),
+        }
+    }
+
     fn seal(&mut self, batch: &mut Batch) {
+        self.hand_over_boards(false);
         match self.recorder.seal() {
             Ok(None) => {}
             Ok(Some(sealed)) => {

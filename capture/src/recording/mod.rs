@@ -31,8 +31,12 @@ use crate::core::sampling::{Before, Input, Next, Now, Pace, Plan, Sampler};
 use crate::core::screen::Screen;
 use crate::source::{ScreenSource, SourceError};
 use camera::{Camera, Taken};
-use encoder::{Bench, Encoder, Job};
+use encoder::{Bench, Encoder, Job, Place};
 
+/// While the encoder works on the screenshot before, one that is due waits, and looks so often.
+const ENCODER_WAIT: Duration = Duration::from_millis(50);
+/// While the display is asked, its silence is measured so often.
+const ANSWER_WAIT: Duration = Duration::from_secs(1);
 /// In an absence the state on disk is refreshed so often.
 const NOTE_EVERY_MS: u64 = 30_000;
 
@@ -154,6 +158,7 @@ enum Doing {
         got: Option<Option<Result<Taken, SourceError>>>,
         idle: bool,
         interval_ms: u32,
+        place: Place,
     },
 }
 
@@ -193,16 +198,33 @@ impl Loop {
         if jump != 0 {
             tracing::warn!(now = %show_time(now.wall_ms), "the clock jumped by {jump} ms");
         }
+        self.listen();
         self.note(now);
         match next {
-            Next::Wait(ms) => Duration::from_millis(ms),
-            Next::Look => {
-                if matches!(self.doing, Doing::Nothing) {
-                    self.doing = Doing::Asking(self.camera.idle(), None);
+            Next::Wait(ms) if matches!(self.doing, Doing::Nothing) => Duration::from_millis(ms),
+            Next::Look if matches!(self.doing, Doing::Nothing) => {
+                if self.encoder.place().is_none() {
+                    return ENCODER_WAIT;
                 }
-                // The answer wakes the loop; a display that hangs must not keep it spinning.
-                Duration::from_secs(1)
+                self.doing = Doing::Asking(self.camera.idle(), None);
+                self.sampler.handle(now, Input::Asked);
+                ANSWER_WAIT
             }
+            // The answer wakes the loop; a display that hangs must not keep it spinning.
+            Next::Wait(_) | Next::Look => ANSWER_WAIT,
+        }
+    }
+
+    /// Says when the display hangs.
+    fn listen(&mut self) {
+        let Some(since_ms) = self.sampler.hung_since() else { return };
+        let text = format!(
+            "the display has not answered since {}; recording goes on when it does",
+            show_time(since_ms)
+        );
+        if self.trouble.as_ref() != Some(&text) {
+            tracing::warn!("{text}");
+            self.trouble = Some(text);
         }
     }
 
@@ -213,33 +235,36 @@ impl Loop {
     /// Takes the camera's answer.
     fn collect(&mut self) {
         let now = clock::now();
+        self.sampler.handle(now, Input::Answered);
         match std::mem::replace(&mut self.doing, Doing::Nothing) {
             Doing::Nothing => {}
             Doing::Asking(_, idle_ms) => {
                 if let Plan::Shoot { idle, interval_ms } = self.sampler.plan(now, idle_ms.flatten())
                     && self.sampler.blocked().is_none()
+                    && let Some(place) = self.encoder.place()
                 {
                     let answer = self.camera.shoot(std::mem::take(&mut self.lost_track));
-                    self.doing = Doing::Shooting { answer, got: None, idle, interval_ms };
+                    self.sampler.handle(now, Input::Asked);
+                    self.doing = Doing::Shooting { answer, got: None, idle, interval_ms, place };
                 }
             }
-            Doing::Shooting { got, idle, interval_ms, .. } => match got.flatten() {
+            Doing::Shooting { got, idle, interval_ms, place, .. } => match got.flatten() {
                 // Paused or locked meanwhile: it is not kept.
                 _ if self.sampler.blocked().is_some() => self.lost_track = true,
-                Some(Ok(taken)) => self.hand_over(now, taken, idle, interval_ms),
+                Some(Ok(taken)) => self.hand_over(now, taken, idle, interval_ms, place),
                 Some(Err(error)) => self.failed(now, &error),
                 None => self.lost_track = true,
             },
         }
     }
 
-    fn hand_over(&mut self, now: Now, taken: Taken, idle: bool, interval_ms: u32) {
+    fn hand_over(&mut self, now: Now, taken: Taken, idle: bool, interval_ms: u32, place: Place) {
         self.trouble = None;
         let time_ms = taken.time_ms;
         self.sampler.handle(now, Input::Shot { time_ms });
         self.untold.extend(self.sampler.take_ended());
         let absences = std::mem::take(&mut self.untold);
-        match self.encoder.shoot(Job { taken, idle, interval_ms, absences }) {
+        match self.encoder.shoot(Job { taken, idle, interval_ms, absences, place }) {
             Ok(()) => {
                 tracing::debug!(time_ms, "taken");
                 self.handed += 1;

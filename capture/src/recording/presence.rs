@@ -52,12 +52,14 @@ const KINDS: [(&str, AbsenceKind); 5] = [
 #[derive(Debug, Clone)]
 pub struct PresenceFile {
     path: PathBuf,
+    /// The last write failed, which was told.
+    failed: bool,
 }
 
 impl PresenceFile {
     /// The file of a stream's state folder.
     pub fn of(folder: &std::path::Path) -> Self {
-        Self { path: folder.join("presence.json") }
+        Self { path: folder.join("presence.json"), failed: false }
     }
 
     /// What the last run noted; `None` when there is no file that can be read.
@@ -74,10 +76,14 @@ impl PresenceFile {
     }
 
     /// Writes it anew, in one step.
-    pub(super) fn note(&self, presence: &Presence) {
-        if let Err(error) = self.write(presence) {
+    pub(super) fn note(&mut self, presence: &Presence) {
+        let written = self.write(presence);
+        if let Err(error) = &written
+            && !self.failed
+        {
             tracing::warn!(%error, path = %self.path.display(), "the state of the recording cannot be noted");
         }
+        self.failed = written.is_err();
     }
 
     fn write(&self, presence: &Presence) -> io::Result<()> {
@@ -103,7 +109,7 @@ mod tests {
     #[test]
     fn every_kind_of_absence_is_read_back() {
         let folder = tempfile::tempdir().unwrap();
-        let file = PresenceFile::of(folder.path());
+        let mut file = PresenceFile::of(folder.path());
         assert_eq!(file.read(), None);
         for absence in KINDS.map(|(_, kind)| Some((kind, 7))).into_iter().chain([None]) {
             let presence = Presence { last_ms: 5, interval_ms: 3, absence, alive_ms: 9 };

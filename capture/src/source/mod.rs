@@ -5,8 +5,13 @@ use deskreel_format::Picture;
 use crate::core::exclusion::Exclusions;
 use crate::core::screen::Screen;
 
+pub mod conformance;
+#[cfg(any(target_os = "windows", target_os = "macos"))]
+pub mod desktop;
 pub mod open;
 pub mod replay;
+pub mod told;
+pub mod wayland;
 #[cfg(target_os = "linux")]
 pub mod x11;
 
@@ -92,6 +97,12 @@ pub enum SourceError {
         /// What was tried.
         display: String,
         /// What the window system answered.
+        reason: String,
+    },
+    /// The system, or the person, does not let this program see the screen.
+    #[error("{reason}")]
+    Forbidden {
+        /// Who forbids it, and how to allow it.
         reason: String,
     },
     /// The display answered with an error or went away.

@@ -8,6 +8,7 @@ use deskreel_capture::reader::StreamReader;
 use deskreel_format::{Absence, AbsenceKind, Limits, MomentSummary, Segment};
 use deskreel_store::ObjectStore;
 use deskreel_upkeep::forget::{Forgotten, Request, execute};
+use deskreel_upkeep::plan::budget::SeekBudget;
 use deskreel_upkeep::{UpkeepError, deep};
 
 use crate::stream::{
@@ -15,11 +16,23 @@ use crate::stream::{
 };
 
 fn request(shots: Range<u64>) -> Request {
-    Request { range: range(shots), now_ms: at(60), agent_stopped: true }
+    let budget = SeekBudget::NONE;
+    Request { range: range(shots), now_ms: at(60), agent_stopped: true, budget }
 }
 
 async fn forget(store: &Arc<Faulty>, shots: Range<u64>) -> Result<Forgotten, UpkeepError> {
     execute(&objects(store), &request(shots), |_, _, _| ()).await
+}
+
+/// Forgets, and lets no moment need more than so many packs, unless it did before.
+async fn forget_within(
+    packs: usize,
+    store: &Arc<Faulty>,
+    shots: Range<u64>,
+) -> Result<Forgotten, UpkeepError> {
+    let budget = SeekBudget { packs, ..SeekBudget::NONE };
+    let request = Request { budget, ..request(shots) };
+    execute(&objects(store), &request, |_, _, _| ()).await
 }
 
 /// Every kept screenshot is exact, no other is there, and nothing at all is wrong.
@@ -66,17 +79,17 @@ async fn no_pixel_that_only_forgotten_moments_showed_is_left_and_the_rest_is_exa
 
 #[tokio::test]
 async fn interrupted_after_any_change_and_run_again_it_ends_alike() {
-    for batch in [1, 4] {
+    for (batch, packs) in [(1, usize::MAX), (4, usize::MAX), (1, 3), (2, 4)] {
         let origin = recorded(14, batch).await;
         let whole = origin.copy().await;
-        forget(&whole, 3..6).await.expect("it can be forgotten");
+        forget_within(packs, &whole, 3..6).await.expect("it can be forgotten");
         let end = contents(&whole).await;
         let kept = || (0..14).filter(|shot| !(3..6).contains(shot));
         let mut interrupted = 0;
         for changes in 0.. {
             let store = origin.copy().await;
             store.fail_after(changes);
-            let failed = forget(&store, 3..6).await.is_err();
+            let failed = forget_within(packs, &store, 3..6).await.is_err();
             store.fail_after(i64::MAX);
             if !failed {
                 assert_eq!(contents(&store).await, end);
@@ -86,10 +99,10 @@ async fn interrupted_after_any_change_and_run_again_it_ends_alike() {
             assert_no_dangling(&store).await;
             // Twice more: the second of them is interrupted too, somewhere else.
             store.fail_after(changes / 2);
-            let _ = forget(&store, 3..6).await;
+            let _ = forget_within(packs, &store, 3..6).await;
             assert_no_dangling(&store).await;
             store.fail_after(i64::MAX);
-            forget(&store, 3..6).await.expect("it goes on");
+            forget_within(packs, &store, 3..6).await.expect("it goes on");
             assert_eq!(contents(&store).await, end, "interrupted after {changes} changes");
         }
         assert!(interrupted > 6, "{interrupted}");
@@ -106,6 +119,44 @@ async fn assert_no_dangling(store: &Arc<Faulty>) {
         let (time, surfaces) = reader.frame(at(shot)).await.expect("a frame");
         assert!(time == at(shot) && surfaces[0].picture == picture(shot), "screenshot {shot}");
     }
+}
+
+/// For each moment, how many packs it shows tiles of.
+async fn packs_shown(store: &Arc<Faulty>) -> BTreeMap<u64, usize> {
+    let mut shown = BTreeMap::new();
+    for (key, bytes) in contents(store).await {
+        if key.starts_with("segments/") {
+            let manifest = Segment::decode(&bytes, &Limits::default()).expect("a segment").manifest;
+            for (index, moment) in manifest.moments.iter().enumerate() {
+                let screen = manifest.screen(index).expect("a screen");
+                let packs: BTreeSet<u32> = screen.cells.iter().map(|cell| cell.pack).collect();
+                shown.insert(moment.time_ms, packs.len());
+            }
+        }
+    }
+    shown
+}
+
+#[tokio::test]
+async fn no_moment_becomes_dearer_than_it_was_and_the_budget_allows() {
+    let mut cleaned = 0;
+    for (batch, shots) in [(1, 5..9), (1, 0..3), (1, 0..12), (6, 4..9), (3, 7..8)] {
+        let (lax, tight) = (recorded(20, batch).await, recorded(20, batch).await);
+        let before = packs_shown(&lax).await;
+        forget(&lax, shots.clone()).await.expect("it can be forgotten");
+        forget_within(3, &tight, shots.clone()).await.expect("it can be forgotten");
+        let (lax, within) = (packs_shown(&lax).await, packs_shown(&tight).await);
+        for (time, packs) in &within {
+            assert!(
+                *packs <= before[time].max(3),
+                "{time}: {packs} packs, before {}",
+                before[time]
+            );
+        }
+        cleaned += lax.iter().filter(|(time, packs)| **packs > before[time].max(3)).count();
+        assert_kept(&tight, (0..20).filter(|shot| !shots.contains(shot))).await;
+    }
+    assert!(cleaned > 0, "nothing here ever becomes dearer: the test shows nothing");
 }
 
 #[tokio::test]
@@ -138,6 +189,7 @@ async fn summaries_lose_the_forgotten_moments_and_absences_stay() {
     // A segment of absences alone, in the range, and one with a summary, after it.
     manifest.id.first_ms = at(2) + 1;
     (manifest.moments, manifest.packs, manifest.layouts) = (vec![], vec![], vec![]);
+    manifest.links = deskreel_format::Links::default();
     let absence = Absence { from_ms: at(2), to_ms: at(2) + 1, kind: AbsenceKind::Paused };
     manifest.absences = vec![absence];
     let listed = |shot| MomentSummary { time_ms: at(shot), changed: 1, idle: false };

@@ -2,7 +2,7 @@
 
 use deskreel_store::{ObjectStore, StoreError};
 use deskreel_upkeep::plan::WINDOW_MS;
-use deskreel_upkeep::plan::sweep::{SweepRule, plan};
+use deskreel_upkeep::plan::sweep::SweepRule;
 use deskreel_upkeep::sweep::execute;
 use deskreel_upkeep::{Survey, deep};
 use std::sync::Arc;
@@ -15,9 +15,9 @@ async fn survey(store: &Arc<Faulty>) -> Survey {
 
 async fn sweep(store: &Arc<Faulty>, rule: SweepRule) -> Result<usize, StoreError> {
     let survey = survey(store).await;
-    let plan = plan(&survey.segments, &survey.unreadable, &survey.index_entries, rule);
+    let plan = survey.sweep(rule);
     execute(&objects(store), &plan, |_| ()).await?;
-    Ok(plan.segments.len() + plan.indexes.len())
+    Ok(plan.doomed().count())
 }
 
 /// As if the window began at screenshot `shot`.

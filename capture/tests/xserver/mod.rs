@@ -123,6 +123,16 @@ impl Painter {
         self.connection.sync().unwrap();
     }
 
+    /// Paints a part of a row, red, green and blue bytes, on a screen of 24 bits.
+    pub(crate) fn put_part(&self, x: i16, y: i16, rgb: &[u8]) {
+        let row: Vec<u8> =
+            rgb.chunks_exact(3).flat_map(|pixel| [pixel[2], pixel[1], pixel[0], 0]).collect();
+        let (format, width) = (ImageFormat::Z_PIXMAP, (rgb.len() / 3) as u16);
+        self.connection
+            .put_image(format, self.root, self.gc, width, 1, x, y, 0, self.depth, &row)
+            .unwrap();
+    }
+
     /// Gives the root this pointer image (straight ARGB, premultiplied) with this hot spot.
     pub(crate) fn use_pointer(
         &self,
@@ -205,6 +215,18 @@ impl Painter {
         let output = self.outputs()[0];
         self.connection.randr_add_output_mode(output, mode).unwrap().check().unwrap();
         mode
+    }
+
+    /// Gives the screen this size, and paints all of it from now on.
+    pub(crate) fn resize(&mut self, size: (u16, u16)) {
+        if self.size == size {
+            return;
+        }
+        let resources = self.resources();
+        let known = resources.modes.iter().find(|mode| (mode.width, mode.height) == size);
+        let mode = known.map_or_else(|| self.add_mode(size.0, size.1), |mode| mode.id);
+        self.switch(mode);
+        self.size = size;
     }
 
     /// Resizes the screen and the only output to `mode`, in one go as `xrandr` does it.

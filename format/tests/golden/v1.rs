@@ -2,8 +2,8 @@
 
 use deskreel_format::codec::{Codec, TilePos};
 use deskreel_format::{
-    Absence, AbsenceKind, CellChange, Changes, DaySummary, Digest, Index, Layout, Manifest, Moment,
-    MomentSummary, Pack, PackRef, Picture, SegmentId, SurfaceInfo, TileRef, TileSize,
+    Absence, AbsenceKind, CellChange, Changes, DaySummary, Digest, Index, Layout, Links, Manifest,
+    Moment, MomentSummary, Pack, PackRef, Picture, SegmentId, SurfaceInfo, TileRef, TileSize,
 };
 
 /// 2024-03-01T00:00:00Z.
@@ -123,6 +123,7 @@ pub(crate) fn manifest(offset: u32, pack_len: u32) -> Manifest {
         ],
         absences: (0..).zip(kinds).map(absence).collect(),
         tail: summary(HOUR_MS),
+        links: Links::default(),
     }
 }
 

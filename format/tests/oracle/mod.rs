@@ -24,6 +24,7 @@ pub(crate) fn limits() -> Limits {
         cells: 1 << 13,
         runs: 1 << 13,
         changes: 1 << 17,
+        same: 1 << 13,
         pack_pixels: 1 << 18,
         pack_bytes: 1 << 30,
         summary: 1 << 12,
@@ -38,7 +39,7 @@ pub(crate) fn segment(bytes: &[u8]) -> usize {
         assert!(header.manifest_end <= header.object_len);
     }
     let mut taken = 0;
-    for object in [bytes, &seal_segment(bytes)] {
+    for object in [bytes, &seal_segment(1, bytes), &seal_segment(2, bytes)] {
         if let Ok(segment) = said(Segment::decode(object, &limits())) {
             check_segment(&segment);
             taken += 1;
@@ -55,9 +56,9 @@ pub(crate) fn index(bytes: &[u8]) -> usize {
         }
         _ => (bytes, bytes),
     };
-    let sealed = seal_index(summary, manifest);
+    let [old, new] = [1, 2].map(|version| seal_index(version, summary, manifest));
     let mut taken = 0;
-    for object in [bytes, &sealed] {
+    for object in [bytes, &old, &new] {
         let whole = said(DaySummary::decode(object, &limits()));
         if let Ok(summary) = &whole {
             let end = DaySummary::end(object, &limits()).expect("it was decoded");
@@ -112,9 +113,9 @@ pub(crate) fn key(bytes: &[u8]) -> usize {
 }
 
 /// A segment without packs around the body of a manifest; lengths and checksum are right.
-pub(crate) fn seal_segment(body: &[u8]) -> Vec<u8> {
+pub(crate) fn seal_segment(version: u8, body: &[u8]) -> Vec<u8> {
     let packed = deflate(body);
-    let mut out = b"DRSG\x01\0\0\0".to_vec();
+    let mut out = [&b"DRSG"[..], &[version, 0, 0, 0]].concat();
     out.extend((packed.len() as u32).to_le_bytes());
     // As if packs of 1 GiB followed: own packs may lie anywhere in there.
     out.extend((packed.len() as u32 + 32 + (1 << 30)).to_le_bytes());
@@ -123,9 +124,9 @@ pub(crate) fn seal_segment(body: &[u8]) -> Vec<u8> {
 }
 
 /// An index around the body of a summary and that of a manifest.
-pub(crate) fn seal_index(summary: &[u8], manifest: &[u8]) -> Vec<u8> {
+pub(crate) fn seal_index(version: u8, summary: &[u8], manifest: &[u8]) -> Vec<u8> {
     let (summary, manifest) = (deflate(summary), deflate(manifest));
-    let mut out = b"DRIX\x01\0\0\0".to_vec();
+    let mut out = [&b"DRIX"[..], &[version, 0, 0, 0]].concat();
     out.extend((summary.len() as u32).to_le_bytes());
     out.extend((manifest.len() as u32).to_le_bytes());
     let sum = checksum(&[&out, &summary]);
@@ -207,5 +208,12 @@ fn check_replay(manifest: &Manifest) {
             manifest.packs.get(cell.pack as usize).is_some_and(|pack| cell.slot < pack.tiles)
         }));
     }
+    for (from, to) in manifest.links.pairs() {
+        for tile in [from, to] {
+            assert!(tile.slot < manifest.packs[tile.pack as usize].tiles);
+        }
+    }
+    let breaks = manifest.links.chain.iter().flat_map(|chain| &chain.breaks);
+    assert!(breaks.clone().all(|number| *number as usize <= manifest.moments.len()));
     assert!(manifest.moments.windows(2).all(|pair| pair[0].time_ms < pair[1].time_ms));
 }

@@ -1,8 +1,9 @@
 //! Manifests and indexes of every shape that the format allows, sensible or not.
 
 use deskreel_format::{
-    Absence, AbsenceKind, CellChange, Changes, DaySummary, Digest, Index, Layout, Manifest, Moment,
-    MomentSummary, PackRef, SegmentId, SurfaceInfo, TileRef, TileSize,
+    Absence, AbsenceKind, CellChange, Chain, Changes, DaySummary, Digest, Index, Layout, Links,
+    Manifest, Moment, MomentSummary, PackRef, SegmentId, SurfaceInfo, TileRef, TileSize,
+    manifest::COMMONS_WRITER,
     time::{DAY_MS, HOUR_MS},
 };
 
@@ -38,12 +39,35 @@ pub(crate) fn manifest(dice: &mut Dice, id: SegmentId) -> Manifest {
     let interval_ms = 1 + dice.below(u64::from(u32::MAX)) as u32;
     let absences = (0..dice.below(4)).map(|_| absence(dice)).collect();
     let tail = summary(dice);
-    Manifest { id, tile, interval_ms, layouts, packs, moments, absences, tail }
+    let links = links(dice, &moments, &packs);
+    Manifest { id, tile, interval_ms, layouts, packs, moments, absences, tail, links }
+}
+
+/// Half of all have none, as in version 1.
+fn links(dice: &mut Dice, moments: &[Moment], packs: &[PackRef]) -> Links {
+    let mut links = Links::default();
+    if dice.one_in(2) {
+        return links;
+    }
+    if let Some(first) = moments.first()
+        && dice.one_in(2)
+    {
+        let after_ms = dice.one_in(2).then(|| first.time_ms - 1 - dice.below(DAY_MS));
+        let numbers = 1..=moments.len() as u32;
+        let breaks = numbers.filter(|_| dice.one_in(3)).collect();
+        links.chain = Some(Chain { after_ms, breaks });
+    }
+    let tile = |dice: &mut Dice| {
+        let pack = dice.below(packs.len() as u64) as u32;
+        TileRef { pack, slot: dice.below(packs[pack as usize].tiles.into()) as u32 }
+    };
+    links.same = Links::same_of((0..dice.below(20)).map(|_| (tile(dice), tile(dice))));
+    links
 }
 
 /// Who a segment is.
 pub(crate) fn segment_id(dice: &mut Dice) -> SegmentId {
-    SegmentId { first_ms: HOUR + dice.below(DAY_MS), writer: dice.bits() as u32 | 1 }
+    SegmentId { first_ms: HOUR + dice.below(DAY_MS), writer: (dice.bits() as u32 >> 1) | 1 }
 }
 
 /// An index.
@@ -74,6 +98,9 @@ fn layout(dice: &mut Dice) -> Layout {
 
 fn pack(dice: &mut Dice, own: SegmentId) -> PackRef {
     let mut segment = segment_id(dice);
+    if dice.one_in(6) {
+        segment.writer = COMMONS_WRITER;
+    }
     if dice.one_in(3) && own.writer != 0 {
         segment = SegmentId { first_ms: segment.first_ms + 2 * DAY_MS, writer: own.writer };
     }

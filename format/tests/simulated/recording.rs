@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use deskreel_format::codec::{Codec, TilePos};
 use deskreel_format::{
-    CellChange, DaySummary, Digest, DomainKey, Grid, Index, Layout, Limits, Manifest, Moment,
-    MomentSummary, Pack, PackRef, Picture, Segment, SegmentId, TileHash, TileRef, TileSize, time,
+    CellChange, DaySummary, Digest, DomainKey, Grid, Index, Layout, Limits, Links, Manifest,
+    Moment, MomentSummary, Pack, PackRef, Picture, Segment, SegmentId, TileHash, TileRef, TileSize,
+    time,
 };
 
 use super::{Desktop, Dice};
@@ -201,6 +202,7 @@ fn write(shots: &[Shot], tile: TileSize, known: &mut Known) -> (Manifest, Vec<u8
         moments,
         absences: Vec::new(),
         tail: Vec::new(),
+        links: Links::default(),
     };
     let object = Segment::encode(&manifest, &blobs).unwrap();
     let packs_start = (object.len() - blobs.iter().map(Vec::len).sum::<usize>()) as u32;

@@ -1,6 +1,5 @@
 //! The Lambda function `grant`: the server's API behind API Gateway or a function URL.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -30,7 +29,7 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn api(start: &ColdStart) -> anyhow::Result<Api> {
-    let trust = Trust { own: own(start).await?, audience: AUDIENCE.to_owned(), oidc: oidc() };
+    let trust = Trust { own: own(start).await?, audience: AUDIENCE.to_owned(), oidc: oidc()? };
     if trust.own.is_none() && trust.oidc.is_none() {
         bail!(
             "nobody's tokens count: set DESKREEL_OIDC_ISSUER and DESKREEL_OIDC_JWKS, or store {KEYS}"
@@ -68,13 +67,10 @@ async fn own(start: &ColdStart) -> anyhow::Result<Option<KeyRing>> {
     }
 }
 
-fn oidc() -> Option<OidcIssuer> {
-    let keys = variable("DESKREEL_OIDC_JWKS")?;
-    let keys = if keys.contains("://") {
-        KeySource::Url(keys)
-    } else {
-        KeySource::File(PathBuf::from(keys))
-    };
+fn oidc() -> anyhow::Result<Option<OidcIssuer>> {
+    let (issuer, keys) = (variable("DESKREEL_OIDC_ISSUER"), variable("DESKREEL_OIDC_JWKS"));
+    let (Some(issuer), Some(keys)) = (issuer, keys) else { return Ok(None) };
+    let keys = KeySource::parse(&keys).context("DESKREEL_OIDC_JWKS")?;
     let audience = variable("DESKREEL_OIDC_AUDIENCE").unwrap_or_else(|| AUDIENCE.to_owned());
-    Some(OidcIssuer { issuer: variable("DESKREEL_OIDC_ISSUER")?, audience, keys })
+    Ok(Some(OidcIssuer { issuer, audience, keys }))
 }

@@ -20,7 +20,7 @@ use serde_json::json;
 use crate::backend::Disk;
 
 pub use api::{Api, Door, api_router};
-pub(crate) use player::{candidates as player_candidates, content_type};
+pub(crate) use player::{cache_control, candidates as player_candidates, content_type};
 
 /// Where the player is.
 pub(crate) const PLAYER_PATH: &str = "/-/player/";

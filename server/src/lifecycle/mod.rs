@@ -6,12 +6,14 @@
 mod enforcer;
 mod plan;
 
+use deskreel_format::key::KINDS;
+
 pub(crate) use enforcer::run;
 pub use plan::{Aged, LifecycleRule, plan};
 
 /// The rules of the bucket made at start: everything Deskreel stores goes after `days`.
 pub fn default_rules(days: u32) -> Vec<LifecycleRule> {
-    ["segments/", "index/", "commons/"]
+    KINDS
         .map(|prefix| LifecycleRule {
             id: Some(format!("expire-{}", prefix.trim_end_matches('/'))),
             enabled: true,

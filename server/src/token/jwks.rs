@@ -55,7 +55,39 @@ impl JwksCache {
     }
 }
 
+/// Such a key set cannot be trusted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "whoever is on the way could change the keys from {url}: name an https:// address or a file"
+)]
+pub struct BadKeySource {
+    url: String,
+}
+
 impl KeySource {
+    /// An `https://` address, an `http://` address of this machine, or else a file.
+    ///
+    /// # Errors
+    /// [`BadKeySource`].
+    pub fn parse(text: &str) -> Result<Self, BadKeySource> {
+        if text.starts_with("https://") {
+            return Ok(Self::Url(text.to_owned()));
+        }
+        let Some(rest) = text.strip_prefix("http://") else {
+            return Ok(Self::File(PathBuf::from(text)));
+        };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+            _ => authority,
+        };
+        if matches!(host, "localhost" | "127.0.0.1" | "[::1]") {
+            Ok(Self::Url(text.to_owned()))
+        } else {
+            Err(BadKeySource { url: text.to_owned() })
+        }
+    }
+
     /// Reads the set.
     ///
     /// # Errors
@@ -99,6 +131,19 @@ mod tests {
     fn set(kid: &str) -> JwkSet {
         let json = format!(r#"{{"keys":[{{"kty":"oct","kid":"{kid}","k":"c2VjcmV0"}}]}}"#);
         serde_json::from_str(&json).unwrap()
+    }
+
+    #[test]
+    fn key_sets_come_by_tls_from_this_machine_or_from_a_file() {
+        let url = |text: &str| Ok(KeySource::Url(text.to_owned()));
+        for good in ["https://a/b", "http://localhost/k", "http://127.0.0.1:8/k", "http://[::1]:8"]
+        {
+            assert_eq!(KeySource::parse(good), url(good));
+        }
+        assert_eq!(KeySource::parse("k.json"), Ok(KeySource::File("k.json".into())));
+        for bad in ["http://a/k", "http://localhost.a/k", "http://localhost@a:1/k", "http://"] {
+            assert!(KeySource::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

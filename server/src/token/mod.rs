@@ -8,7 +8,7 @@ mod revocation;
 mod verify;
 
 pub use claims::{BadToken, Claims, Role, Scope};
-pub use jwks::{JwksCache, KeySource};
+pub use jwks::{BadKeySource, JwksCache, KeySource};
 pub use keys::{KeyFileError, KeyRing};
 pub use revocation::{REVOKED_KEY, Revocations, RevocationsError};
 pub use verify::{OidcIssuer, Trust, Verifier};

@@ -3,6 +3,10 @@
 
 mod event;
 mod run;
+mod schedule;
 
 pub use event::{BadEvent, Job, Which, job};
-pub use run::{AuditReport, SweepReport, WorkError, audit, sweep};
+pub use run::{
+    AuditReport, ROLL_GRACE_MS, RollupReport, SweepReport, WorkError, audit, rollup, sweep,
+};
+pub use schedule::scheduled;

@@ -4,16 +4,24 @@ use std::sync::Arc;
 
 use deskreel_format::StreamName;
 use deskreel_store::{ObjectStore, StoreError};
+use deskreel_upkeep::abandoned;
 use deskreel_upkeep::plan::audit::Problem;
-use deskreel_upkeep::plan::sweep::{SweepRule, plan};
+use deskreel_upkeep::plan::rollup::Watch;
+use deskreel_upkeep::plan::sweep::SweepRule;
 use deskreel_upkeep::survey::{StreamObjects, streams};
 use deskreel_upkeep::sweep::execute;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use super::{Job, Which};
 
 /// Objects younger than this stay, and so does what segments this late may need, milliseconds.
 const GRACE_MS: u64 = 3_600_000;
+/// An agent rolls an hour within two minutes of its end, or of the upload that was late; after so long
+/// it has died, milliseconds.
+pub const ROLL_GRACE_MS: u64 = 900_000;
+/// Streams that are listed at once.
+const PARALLEL: usize = 8;
 /// Problems that a report spells out; the rest is counted.
 const TOLD: usize = 50;
 
@@ -57,6 +65,23 @@ pub struct AuditReport {
     pub problems: Vec<Problem>,
 }
 
+/// What a rollup did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RollupReport {
+    /// Nothing was really written.
+    pub dry_run: bool,
+    /// Streams looked at.
+    pub streams: usize,
+    /// Indexes written, those of later hours that tell of a written one included.
+    pub indexes: usize,
+    /// Bytes of those.
+    pub bytes: u64,
+    /// Segments whose manifest was read for it.
+    pub read: usize,
+    /// Hours that can have no index.
+    pub without: usize,
+}
+
 async fn which(store: &dyn ObjectStore, job: &Job) -> Result<Vec<StreamName>, WorkError> {
     match &job.which {
         Which::Only(names) => Ok(names.iter().cloned().collect()),
@@ -85,14 +110,13 @@ pub async fn sweep(
     for stream in which(store.as_ref(), job).await? {
         let objects = StreamObjects::new(store.clone(), stream.clone());
         let survey = objects.survey(|_, _| {}).await.map_err(of(&stream))?;
-        let plan = plan(&survey.segments, &survey.unreadable, &survey.index_entries, rule);
+        let plan = survey.sweep(rule);
         if !job.dry_run {
             execute(&objects, &plan, |_| {}).await.map_err(of(&stream))?;
         }
-        let doomed = || plan.segments.iter().chain(&plan.indexes);
         report.streams += 1;
-        report.deleted += doomed().count();
-        report.deleted_bytes += doomed().map(|doomed| doomed.entry.size).sum::<u64>();
+        report.deleted += plan.doomed().count();
+        report.deleted_bytes += plan.doomed().map(|doomed| doomed.entry.size).sum::<u64>();
         report.kept += plan.kept;
         report.unreadable += survey.unreadable.len();
     }
@@ -120,5 +144,44 @@ pub async fn audit(
         report.problems.truncate(TOLD);
     }
     report.clean = report.count == 0;
+    Ok(report)
+}
+
+/// Writes the indexes of hours whose agents died before they did: those that are over for `grace_ms`
+/// ([`ROLL_GRACE_MS`] where an agent may live) and got nothing since.
+///
+/// # Errors
+/// [`WorkError`].
+pub async fn rollup(
+    store: Arc<dyn ObjectStore>,
+    job: &Job,
+    now_ms: u64,
+    grace_ms: u64,
+) -> Result<RollupReport, WorkError> {
+    let from_ms = now_ms.saturating_sub(abandoned::WINDOW_MS);
+    let watch = Watch { now_ms, from_ms, grace_ms };
+    let names = which(store.as_ref(), job).await?;
+    let mut report =
+        RollupReport { dry_run: job.dry_run, streams: names.len(), ..RollupReport::default() };
+    // Most streams need nothing but their listings.
+    let looks = names.into_iter().map(|stream| {
+        let objects = StreamObjects::new(store.clone(), stream.clone());
+        async move {
+            let hours = abandoned::hours(&objects, watch).await.map_err(of(&stream))?;
+            Ok::<_, WorkError>((objects, hours))
+        }
+    });
+    let mut looks = stream::iter(looks).buffered(PARALLEL);
+    while let Some((objects, hours)) = looks.try_next().await? {
+        if job.dry_run {
+            report.indexes += hours.len();
+        } else if !hours.is_empty() {
+            let rolled = abandoned::roll(&objects, watch).await.map_err(of(objects.stream()))?;
+            report.indexes += rolled.hours.len();
+            report.bytes += rolled.bytes;
+            report.read += rolled.read;
+            report.without += rolled.without.len();
+        }
+    }
     Ok(report)
 }

@@ -61,6 +61,14 @@ async fn a_killed_server_keeps_what_it_acknowledged_and_shows_nothing_torn() {
             })
             .collect();
         tokio::time::sleep(Duration::from_millis(700 + 130 * u64::from(round))).await;
+        // However slow the machine is, some are to be there before the power goes.
+        let wanted = so_far.len() + WRITERS + 2;
+        for _ in 0..600 {
+            if acknowledged.lock().unwrap().len() >= wanted {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         // SIGKILL on Unix: no handler, no destructor runs.
         program.child.kill().unwrap();
         program.child.wait().unwrap();

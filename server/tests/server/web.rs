@@ -15,6 +15,9 @@ async fn with_player() -> Server {
         std::fs::write(player.join("index.html"), "<!doctype html>player").unwrap();
         std::fs::write(player.join("pkg").join("player.wasm"), b"\0asm").unwrap();
         std::fs::write(player.join("pkg").join("player.js"), "1").unwrap();
+        std::fs::write(player.join("page.0123456789abcdef.js"), "plain").unwrap();
+        std::fs::write(player.join("page.0123456789abcdef.js.gz"), "gzip").unwrap();
+        std::fs::write(player.join("page.0123456789abcdef.js.br"), "brotli").unwrap();
         config.player = Some(player);
     })
     .await
@@ -71,6 +74,33 @@ async fn player_files_have_their_types_and_a_strict_policy() {
     assert_eq!(
         server.http.get(server.url("/-/player/none.js")).send().await.unwrap().status(),
         404
+    );
+}
+
+#[tokio::test]
+async fn the_best_twin_that_a_client_takes_is_sent_and_hashed_names_are_kept() {
+    let server = with_player().await;
+    let url = server.url("/-/player/page.0123456789abcdef.js");
+    for (accepted, body, coding) in [
+        ("gzip, deflate, br", "brotli", Some("br")),
+        ("gzip, br;q=0", "gzip", Some("gzip")),
+        ("identity", "plain", None),
+    ] {
+        let answer =
+            server.http.get(&url).header("accept-encoding", accepted).send().await.unwrap();
+        let headers = answer.headers().clone();
+        let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap());
+        assert_eq!(header("content-encoding"), coding);
+        assert_eq!(header("content-type"), Some("text/javascript; charset=utf-8"));
+        assert_eq!(header("vary"), Some("accept-encoding"));
+        assert_eq!(header("cache-control"), Some("public, max-age=31536000, immutable"));
+        assert_eq!(answer.text().await.unwrap(), body);
+    }
+    let missing = server.url("/-/player/page.fedcba9876543210.js");
+    let answer = server.http.get(missing).send().await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["cache-control"]),
+        (404, &"no-cache".parse().unwrap())
     );
 }
 

@@ -23,10 +23,11 @@ async fn main() -> Result<()> {
     })
     .await?;
     println!(
-        "{} screenshots, {} hourly audits clean, {} moments exact to the pixel; at most {:.1} MB \
-         stored; cold seeks {:.0} KB mean, {:.0} KB p95, {:.0} KB max, {} requests at most",
+        "{} screenshots, {} hourly audits clean, {} objects swept, {} moments exact to the pixel; at \
+         most {:.1} MB stored; cold seeks {:.0} KB mean, {:.0} KB p95, {:.0} KB max, {} requests at most",
         lived.moments,
         lived.audits,
+        lived.swept,
         lived.exact,
         lived.bytes.iter().max().copied().unwrap_or(0) as f64 / 1e6,
         lived.seek_bytes.mean / 1e3,

@@ -3,12 +3,16 @@
 use std::collections::{HashMap, HashSet};
 
 use deskreel_format::segment::MAX_SPAN_MS;
+use deskreel_format::time::HOUR_MS;
 use deskreel_format::{PackRef, SegmentId, StreamName};
 use serde::Serialize;
 
 use super::LEASE_MS;
 use super::WINDOW_MS;
 use super::facts::Facts;
+
+/// So long after a segment came, milliseconds, the index of its hour has to tell of it.
+const SETTLED_MS: u64 = 600_000;
 
 /// Which promise is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -30,6 +34,8 @@ pub enum Fault {
     SpanTooLong,
     /// An index that tells of a moment which no segment has.
     IndexInvents,
+    /// An index that is silent about a moment of its hour: readers that trust it do not show that.
+    IndexLacks,
     /// A pack that does not decode.
     DamagedPack,
     /// A moment whose pixels are not those that were captured.
@@ -94,8 +100,29 @@ pub fn audit(seen: Seen<'_>, now_ms: u64) -> Vec<Problem> {
                 what: "it tells of a moment that no segment has; delete the index".to_owned(),
             });
         }
+        problems.extend(lacks(index, segments, &places, now_ms));
     }
     problems
+}
+
+/// What an index should tell of and does not, although the segment has been there for a while: whoever
+/// stores a segment late writes the index of its hour anew right after.
+fn lacks(index: &Facts, segments: &[Facts], places: &Places<'_>, now_ms: u64) -> Option<Problem> {
+    let hour = index.entry.id.first_ms..index.entry.id.first_ms + HOUR_MS;
+    let told: HashSet<u64> = index.moments.iter().copied().collect();
+    let settled_ms = now_ms.saturating_sub(SETTLED_MS);
+    let settled =
+        segments.iter().filter(|s| u64::try_from(s.entry.modified_ms).unwrap_or(0) < settled_ms);
+    let moments = settled.flat_map(|s| &s.moments).filter(|time| {
+        hour.contains(time) && **time >= places.oldest_shown && !told.contains(time)
+    });
+    moments.min().map(|time| Problem {
+        fault: Fault::IndexLacks,
+        object: places.stream.index_key(index.entry.id.first_ms),
+        time_ms: Some(*time),
+        what: "it is silent about a moment that a segment has; `deskreel admin reindex` writes it anew"
+            .to_owned(),
+    })
 }
 
 struct Places<'a> {
@@ -243,5 +270,26 @@ mod tests {
         let mut index = segment(0, &[10, 25], &[10]);
         index.uses.retain(|shown| shown.pack == pack(10));
         assert_eq!(faults(&segments, &[index], 50), [(Fault::IndexInvents, Some(25))]);
+    }
+
+    #[test]
+    fn an_index_must_tell_of_every_moment_of_its_hour_that_came_long_ago() {
+        let mut segments = [segment(10, &[10], &[]), segment(20, &[20], &[])];
+        let next_hour = segment(HOUR_MS + 5, &[HOUR_MS + 5], &[]);
+        let mut index = segment(0, &[10], &[10]);
+        index.uses.retain(|shown| shown.pack == pack(10));
+        let at = |segments: &[Facts], now_ms| {
+            let all: Vec<Facts> = segments.iter().chain([&next_hour]).cloned().collect();
+            faults(&all, &[index.clone()], now_ms)
+        };
+        let late = 3 * SETTLED_MS;
+        assert_eq!(at(&segments[..1], late), []);
+        assert_eq!(at(&segments, late), [(Fault::IndexLacks, Some(20))]);
+        // Just stored, whenever it was taken.
+        segments[1].entry.modified_ms = (late - SETTLED_MS) as i64;
+        assert_eq!(at(&segments, late), []);
+        // Nobody can see it any more.
+        segments[1].entry.modified_ms = 0;
+        assert_eq!(at(&segments, 21 + WINDOW_MS), []);
     }
 }

@@ -145,7 +145,9 @@ pub(crate) mod made {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use deskreel_format::{CellChange, Digest, Layout, Moment, SurfaceInfo, TileRef, TileSize};
+    use deskreel_format::{
+        CellChange, Digest, Layout, Links, Moment, SurfaceInfo, TileRef, TileSize,
+    };
 
     #[test]
     fn a_pack_is_used_from_the_first_to_the_last_moment_that_shows_it_not_that_changes_it() {
@@ -178,6 +180,7 @@ mod tests {
             ],
             absences: Vec::new(),
             tail: Vec::new(),
+            links: Links::default(),
         };
         let entry = Entry { id: manifest.id, size: 1, modified_ms: 0 };
         let facts = Facts::of(entry, &manifest);

@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use deskreel_format::SegmentId;
+use deskreel_format::storyboard::STORYBOARD_SPAN_MS;
 
-use super::facts::Facts;
+use super::facts::{Entry, Facts};
 
 /// A segment that goes, and what takes its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,16 @@ pub struct ForgetPlan {
     pub replacements: Vec<Replacement>,
     /// Hours (their starts) whose indexes tell of forgotten moments or of replaced segments.
     pub indexes: Vec<u64>,
+    /// Storyboards that may show a forgotten moment. They go whole: pictures cannot be cut out of one.
+    pub storyboards: Vec<SegmentId>,
+}
+
+/// The storyboards, out of these, that may show a moment of a range.
+pub fn storyboards_of(entries: &[Entry], range: &Range<u64>) -> Vec<SegmentId> {
+    let shows = |id: &SegmentId| {
+        id.first_ms < range.end && id.first_ms.saturating_add(STORYBOARD_SPAN_MS) > range.start
+    };
+    entries.iter().map(|entry| entry.id).filter(shows).collect()
 }
 
 /// Why no plan can be made.
@@ -75,6 +86,7 @@ pub fn plan(
     Ok(ForgetPlan {
         replacements: replacements.collect::<Result<_, _>>()?,
         indexes: stale.map(|index| index.entry.id.first_ms).collect(),
+        storyboards: Vec::new(),
     })
 }
 

@@ -1,8 +1,10 @@
 //! The pure half of a bucket's upkeep: what is wrong, what may go, what must be written anew.
 
 pub mod audit;
+pub mod budget;
 pub mod facts;
 pub mod forget;
+mod heir;
 pub mod rewrite;
 pub mod rollup;
 pub mod sweep;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use deskreel_format::SegmentId;
 use deskreel_format::segment::MAX_SPAN_MS;
+use deskreel_format::storyboard::STORYBOARD_SPAN_MS;
 use deskreel_format::time::HOUR_MS;
 use serde::Serialize;
 
@@ -58,8 +59,29 @@ pub struct SweepPlan {
     pub segments: Vec<Doomed>,
     /// Indexes, oldest first.
     pub indexes: Vec<Doomed>,
+    /// Storyboards, oldest first.
+    pub storyboards: Vec<Doomed>,
     /// Objects that stay.
     pub kept: usize,
+}
+
+impl SweepPlan {
+    /// Adds the storyboards that are too old to be shown: nothing refers to them.
+    pub fn add_storyboards(&mut self, entries: &[Entry], rule: SweepRule) {
+        for entry in entries {
+            let end_ms = entry.id.first_ms.saturating_add(STORYBOARD_SPAN_MS);
+            if end_ms <= rule.kept_from() && !rule.in_grace(entry) {
+                self.storyboards.push(Doomed { entry: *entry, reason: Reason::Unneeded });
+            } else {
+                self.kept += 1;
+            }
+        }
+    }
+
+    /// All that goes.
+    pub fn doomed(&self) -> impl Iterator<Item = &Doomed> {
+        self.segments.iter().chain(&self.indexes).chain(&self.storyboards)
+    }
 }
 
 /// Decides what goes. `unreadable` are segments that are there and could not be decoded: while one
@@ -135,6 +157,18 @@ mod tests {
     fn doomed(segments: &[Facts], unreadable: &[Entry]) -> Vec<u64> {
         let plan = plan(segments, unreadable, &[], RULE);
         plan.segments.iter().map(|doomed| doomed.entry.id.first_ms).collect()
+    }
+
+    #[test]
+    fn a_storyboard_goes_once_none_of_it_can_be_shown() {
+        let entry = |first_ms| segment(first_ms, &[first_ms], &[]).entry;
+        let gone = entry(EDGE - STORYBOARD_SPAN_MS);
+        let mut late = gone;
+        late.modified_ms = NOW as i64;
+        let mut plan = SweepPlan::default();
+        plan.add_storyboards(&[gone, late, entry(EDGE - STORYBOARD_SPAN_MS + 1)], RULE);
+        assert_eq!(plan.doomed().map(|doomed| doomed.entry).collect::<Vec<_>>(), [gone]);
+        assert_eq!(plan.kept, 2);
     }
 
     #[test]

@@ -144,8 +144,8 @@ impl std::fmt::Debug for Ask {
 /// Why there is no grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// The server wants a token, or another one.
-    Locked,
+    /// The server wants a token; or another one, and says in these words what is wrong with this.
+    Locked(Option<String>),
     /// The server answered with a grant that is already over.
     Expired,
     /// The server refused, in these words.
@@ -269,14 +269,13 @@ impl Access {
                 self.attempts += 1;
                 false
             }
-            _ if status == 401 => {
-                self.refusal = Some(Refusal::Locked);
-                false
-            }
             _ => {
                 let words = serde_json::from_slice::<Failure>(body).map(|failure| failure.error);
                 let words = words.unwrap_or_else(|_| format!("it answered with status {status}"));
-                self.refusal = Some(Refusal::Denied(words));
+                self.refusal = Some(match status {
+                    401 => Refusal::Locked(self.token.is_some().then_some(words)),
+                    _ => Refusal::Denied(words),
+                });
                 false
             }
         }
@@ -380,10 +379,14 @@ mod tests {
         assert_eq!(access.wake_ms(), Some(NOW + 500));
         assert!(access.poll(NOW + 500).is_some());
         access.reply(NOW, 401, b"{\"error\":\"x\"}", None);
-        assert_eq!(access.refusal(), Some(&Refusal::Locked));
+        assert_eq!(access.refusal(), Some(&Refusal::Locked(None)));
         assert_eq!((access.poll(NOW + 90_000), access.wake_ms()), (None, None));
         access.renew(Some("tok".into()));
         assert_eq!(access.poll(NOW + 90_000).unwrap().token.as_deref(), Some("tok"));
+        access.reply(NOW, 401, b"{\"error\":\"too old\"}", None);
+        assert_eq!(access.refusal(), Some(&Refusal::Locked(Some("too old".into()))));
+        access.renew(None);
+        assert!(access.poll(NOW + 90_000).is_some());
         access.reply(NOW, 403, b"{\"error\":\"not you\"}", None);
         assert_eq!(access.refusal(), Some(&Refusal::Denied("not you".into())));
         access.renew(None);

@@ -185,25 +185,8 @@ pub fn pixels(layout: &Layout) -> u64 {
 
 /// Where each surface is drawn and how large the whole is. Surfaces lie as on the desktop; if that
 /// is wider than browsers draw (or nonsense), one beside the other.
-fn places(layout: &Layout) -> (Vec<(u32, u32)>, (u32, u32)) {
-    let surfaces = &layout.surfaces;
-    let left = surfaces.iter().map(|s| i64::from(s.x)).min().unwrap_or(0);
-    let top = surfaces.iter().map(|s| i64::from(s.y)).min().unwrap_or(0);
-    let right = surfaces.iter().map(|s| i64::from(s.x) + i64::from(s.width)).max().unwrap_or(0);
-    let bottom = surfaces.iter().map(|s| i64::from(s.y) + i64::from(s.height)).max().unwrap_or(0);
-    let (width, height) = (right - left, bottom - top);
-    if width <= i64::from(MAX_EXTENT) && height <= i64::from(MAX_EXTENT) {
-        let place =
-            |s: &SurfaceInfo| ((i64::from(s.x) - left) as u32, (i64::from(s.y) - top) as u32);
-        return (surfaces.iter().map(place).collect(), (width as u32, height as u32));
-    }
-    let mut x = 0;
-    let mut places = Vec::new();
-    for surface in surfaces {
-        places.push((x, 0));
-        x += surface.width;
-    }
-    (places, (x, surfaces.iter().map(|s| s.height).max().unwrap_or(0)))
+pub(super) fn places(layout: &Layout) -> (Vec<(u32, u32)>, (u32, u32)) {
+    layout.placed(MAX_EXTENT)
 }
 
 impl Surface {
@@ -238,8 +221,9 @@ impl Surface {
         let mut rgb = vec![0; BAND_PIXELS * 3];
         for band in self.rgba[done..end].chunks(BAND_PIXELS * 4) {
             let rgb = &mut rgb[..band.len() / 4 * 3];
-            for (to, from) in rgb.chunks_exact_mut(3).zip(band.chunks_exact(4)) {
-                to.copy_from_slice(&from[..3]);
+            for (to, from) in rgb.as_chunks_mut().0.iter_mut().zip(band.as_chunks().0) {
+                let [red, green, blue, _]: [u8; 4] = *from;
+                *to = [red, green, blue];
             }
             hasher.update(rgb);
         }
@@ -259,9 +243,9 @@ impl Surface {
         for y in 0..rect.height as usize {
             let from = &tile[y * side * 3..(y * side + rect.width as usize) * 3];
             let row = self.row(rect, y);
-            for (to, from) in row.chunks_exact_mut(4).zip(from.chunks_exact(3)) {
-                to[..3].copy_from_slice(from);
-                to[3] = 255;
+            for (to, from) in row.as_chunks_mut().0.iter_mut().zip(from.as_chunks().0) {
+                let [red, green, blue]: [u8; 3] = *from;
+                *to = [red, green, blue, 255];
             }
         }
     }

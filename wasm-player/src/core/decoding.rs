@@ -4,6 +4,7 @@
 //! memory. The work is done outside the core, by decoders beside the page's thread where there are
 //! any ([`super::Output::Decode`]). As with transfers, every turn the player says anew what it wants.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use deskreel_format::{FormatError, Limits, Pack, PackRef, TileSize};
@@ -143,11 +144,14 @@ impl Decoding {
     pub fn flush(&mut self, now_ms: u64, outputs: &mut VecDeque<Output>) {
         self.running.retain(|_, running| now_ms < running.since_ms + STUCK_MS);
         let is_running = |key: &PackKey| self.running.values().any(|running| running.key == *key);
-        let mut waiting: Vec<(Urgency, PackKey)> = self
+        // Of equal urgency the largest first: a picture is not kept waiting by one decoder that began
+        // the longest work last.
+        let size = |key: &PackKey| self.stored.peek(key).map_or(0, |stored| stored.bytes.len());
+        let mut waiting: Vec<(Urgency, Reverse<usize>, PackKey)> = self
             .wanted
             .iter()
             .filter(|(key, _)| !is_running(key))
-            .map(|(key, urgency)| (*urgency, *key))
+            .map(|(key, urgency)| (*urgency, Reverse(size(key)), *key))
             .collect();
         if waiting.is_empty() {
             return;
@@ -160,7 +164,7 @@ impl Decoding {
             }
         }
         let here = self.ready == 0;
-        for (urgency, key) in waiting {
+        for (urgency, _, key) in waiting {
             // What the person waits for is handed over early, so that no decoder idles. On the
             // page's own thread there is one at a time, and time for other things in between.
             let most = match urgency {

@@ -30,6 +30,8 @@ pub enum Input {
     SetRate(f64),
     /// Whether playing leaps over stretches in which nothing happened.
     SkipIdle(bool),
+    /// Play this stretch (UTC milliseconds, in either order) again and again, or no longer.
+    Repeat(Option<(u64, u64)>),
     /// Whether to go along with the newest screenshot.
     Follow(bool),
     /// The answer to [`Output::AskGrant`].
@@ -66,6 +68,11 @@ pub enum Input {
         /// When it showed what it shows now, rather than when it changed.
         seen: bool,
     },
+    /// Somebody looks along the slider at this time (UTC milliseconds), or no longer: the storyboard
+    /// of it is fetched, and [`Event::Storyboard`] tells when it is here.
+    LookAt(Option<u64>),
+    /// Nobody waits for the answer to [`Input::Region`] any more.
+    EndRegion,
     /// The network is back: what waits for a retry is tried at once.
     Online,
     /// How many decoders there are beside the page's thread.
@@ -186,6 +193,8 @@ pub enum Event {
     Ended,
     /// How things stand changed.
     Status(Status),
+    /// There are more small pictures to show.
+    Storyboard,
     /// Manifests are read to answer [`Input::Region`].
     RegionProgress {
         /// Which question.
@@ -222,7 +231,10 @@ pub enum Status {
     /// The grant is over and could not be renewed.
     Expired,
     /// The server wants a token.
-    Locked,
+    Locked {
+        /// Its words on the one it was shown, if it was.
+        reason: Option<String>,
+    },
     /// The server refused.
     Denied {
         /// Its words.

@@ -4,6 +4,7 @@
 //! done until it is empty. Times are UTC milliseconds.
 
 pub mod access;
+pub mod boards;
 pub mod cache;
 pub mod compositor;
 pub mod decoding;
@@ -14,6 +15,7 @@ pub mod listing;
 pub mod plan;
 pub mod playback;
 pub mod player;
+pub mod preview;
 pub mod regions;
 pub mod sheet;
 pub mod timeline;

@@ -4,6 +4,7 @@
 //! for what is missing, tell what changed, name the time to come back.
 
 mod proof;
+mod repeat;
 mod replies;
 mod show;
 mod study;
@@ -15,6 +16,7 @@ use deskreel_format::time::END_OF_TIME_MS;
 use deskreel_format::{Limits, Pack, SegmentId, StreamName};
 
 use super::access::{Access, Refusal, Source};
+use super::boards::Boards;
 use super::cache::ByteLru;
 use super::compositor::Compositor;
 use super::decoding::Decoding;
@@ -106,6 +108,7 @@ pub struct Player {
     /// Packs of the picture that is being made.
     pinned: HashSet<PackKey>,
     compositor: Compositor,
+    boards: Boards,
     proof: Proof,
     study: Option<Study>,
     /// A seek began, and the nearest moment that is here was not looked for yet.
@@ -119,6 +122,8 @@ pub struct Player {
     ended: bool,
     follow: bool,
     skip_idle: bool,
+    /// Playing repeats this stretch, UTC milliseconds.
+    repeat: Option<(u64, u64)>,
     loaded: bool,
     /// The store's refusal to list.
     unlistable: Option<String>,
@@ -167,6 +172,7 @@ impl Player {
             failed: HashMap::new(),
             pinned: HashSet::new(),
             compositor: Compositor::default(),
+            boards: Boards::default(),
             proof: Proof::Done,
             study: None,
             nearby: false,
@@ -178,6 +184,7 @@ impl Player {
             ended: false,
             follow: false,
             skip_idle: false,
+            repeat: None,
             loaded: false,
             unlistable: None,
             outputs: VecDeque::new(),
@@ -194,7 +201,9 @@ impl Player {
     /// Something happened at `now_ms` (UTC milliseconds of this machine's clock).
     pub fn handle(&mut self, now_ms: u64, input: Input) {
         match input {
-            Input::Tick => {}
+            // Browsers round both timers and clocks: a timer may be over before its time, and is needed
+            // once more then.
+            Input::Tick => self.told.wake_ms = None,
             Input::Seek { time_ms } => {
                 let time_ms = time_ms.min(END_OF_TIME_MS - 1);
                 self.seek(now_ms, Aim::At(time_ms), time_ms);
@@ -220,6 +229,7 @@ impl Player {
                 }
             }
             Input::SkipIdle(skip) => self.skip_idle = skip,
+            Input::Repeat(stretch) => self.set_repeat(stretch),
             Input::Follow(follow) => {
                 self.follow = follow;
                 if follow {
@@ -244,6 +254,8 @@ impl Player {
                 let question = if seen { self.seen_question() } else { Question::History };
                 self.begin_study(id, Region::new(question, surface, rect));
             }
+            Input::EndRegion => self.end_study(),
+            Input::LookAt(time_ms) => self.boards.look_at(time_ms),
             Input::Decoders { ready, coming, bytes } => {
                 self.decoding.set_decoders(ready, coming);
                 self.packs.set_bound(self.config.pack_bytes.saturating_sub(bytes));
@@ -297,6 +309,10 @@ impl Player {
         self.decoding.begin();
         let (stream, timeline) = (&self.config.stream, &self.timeline);
         self.discovery.want(now_ms, wall_ms, stream, timeline, &mut self.transfers);
+        if let Some((start_ms, _)) = self.discovery.window() {
+            self.boards.prune(start_ms);
+            self.boards.want(now_ms, start_ms, stream, &mut self.transfers);
+        }
         let play_wake_ms = self.pursue(now_ms);
         self.want_metadata();
         self.study();
@@ -404,7 +420,7 @@ impl Player {
     /// How things stand.
     pub fn status(&self) -> Status {
         match self.access.refusal() {
-            Some(Refusal::Locked) => return Status::Locked,
+            Some(Refusal::Locked(reason)) => return Status::Locked { reason: reason.clone() },
             Some(Refusal::Expired) => return Status::Expired,
             Some(Refusal::Denied(reason)) => return Status::Denied { reason: reason.clone() },
             None => {}

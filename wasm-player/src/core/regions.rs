@@ -1,14 +1,21 @@
 //! What a rectangle of a surface showed, moment after moment, out of manifests alone.
 //!
 //! Two cells that refer to one tile show the same. Two that refer to different ones mostly differ, but
-//! not always: a tile may have been stored again. Equal digests of whole pictures settle most of
-//! that, two slots of one pack differ by the format, and what is left is settled by comparing the
+//! not always: a tile may have been stored again. Manifests of version 2 say so, and say how far back
+//! their writer can tell (FORMAT.md, section "Links"). Equal digests of whole pictures settle most of
+//! the rest, two slots of one pack differ by the format, and what is left is settled by comparing the
 //! tiles themselves. So no change is made up, and no moment that looked the same is missed.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod equal;
+mod track;
+
+use std::collections::{HashMap, HashSet};
 
 use deskreel_format::grid::Rect;
-use deskreel_format::{Digest, Grid, PackRef, Screen, SegmentId, TileSize};
+use deskreel_format::{PackRef, SegmentId, TileSize};
+
+use equal::{Equals, TileId, Verdict};
+use track::{Stop, Track, Walk, route};
 
 use super::sheet::{PackKey, Sheet};
 
@@ -22,15 +29,6 @@ pub enum Question {
     History,
     /// When did it show what it shows at this time (UTC milliseconds)?
     Seen(u64),
-}
-
-/// What the region showed at a moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct State {
-    /// Size of the surface and its tiles; other sizes are other pictures.
-    shape: (u32, u32, TileSize),
-    digest: Digest,
-    cells: Vec<Tile>,
 }
 
 /// An answer, or what is still to be known.
@@ -50,17 +48,14 @@ pub struct Region {
     surface: usize,
     rect: Rect,
     /// What each manifest told, by its segment.
-    told: HashMap<SegmentId, Vec<(u64, State)>>,
-    /// Whether two tiles are equal, the smaller one first.
-    known: HashMap<(Tile, Tile), bool>,
-    packs: HashMap<PackKey, (PackRef, TileSize)>,
+    told: HashMap<SegmentId, Track>,
+    equals: Equals,
 }
 
 impl Region {
     /// `rect` is in pixels of the surface and is widened to whole cells.
     pub fn new(question: Question, surface: usize, rect: Rect) -> Self {
-        let (told, known, packs) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { question, surface, rect, told, known, packs }
+        Self { question, surface, rect, told: HashMap::new(), equals: Equals::default() }
     }
 
     /// Whether the manifest of a segment was taken in.
@@ -70,147 +65,184 @@ impl Region {
 
     /// Takes in what a manifest tells.
     pub fn take(&mut self, sheet: &Sheet) {
-        let manifest = &sheet.manifest;
-        let mut states: Vec<(u64, State)> = Vec::new();
-        let mut screen: Option<Screen> = None;
-        let mut cells: (u32, Vec<usize>) = (u32::MAX, Vec::new());
-        for moment in &manifest.moments {
-            match &mut screen {
-                Some(screen) => screen.apply(moment),
-                None => screen = Some(Screen::of(moment)),
-            }
-            let layout = &manifest.layouts[moment.layout as usize];
-            let Some(info) = layout.surfaces.get(self.surface) else { continue };
-            if cells.0 != moment.layout {
-                let grids = layout.grids(manifest.tile).unwrap_or_default();
-                cells = (moment.layout, covered(&grids, self.surface, self.rect));
-            }
-            let shown = screen.as_ref().map(|screen| screen.cells.as_slice()).unwrap_or_default();
-            let tile = |cell: &usize| {
-                let tile = shown[*cell];
-                (PackKey::from(&manifest.packs[tile.pack as usize]), tile.slot)
-            };
-            let state = State {
-                shape: (info.width, info.height, manifest.tile),
-                digest: moment.digests[self.surface],
-                cells: cells.1.iter().map(tile).collect(),
-            };
-            states.push((moment.time_ms, state));
-        }
-        self.packs.extend(manifest.packs.iter().map(|p| (PackKey::from(p), (*p, manifest.tile))));
-        self.told.insert(manifest.id, states);
+        let track = Track::of(sheet, self.surface, self.rect, &mut self.equals);
+        self.told.insert(sheet.manifest.id, track);
     }
 
     /// Where a pack lies.
     pub fn place(&self, key: &PackKey) -> Option<(PackRef, TileSize)> {
-        self.packs.get(key).copied()
+        self.equals.place(key)
     }
 
     /// Two tiles were compared.
     pub fn compared(&mut self, pair: (Tile, Tile), equal: bool) {
-        self.known.insert(pair, equal);
+        if let (Some(a), Some(b)) = (self.equals.id(pair.0), self.equals.id(pair.1)) {
+            match equal {
+                true => self.equals.join(a, b),
+                false => self.equals.part(a, b),
+            }
+        }
     }
 
     /// The answer for the moments from `start_ms` on; the last one lasts for `interval_ms`.
     pub fn answer(&self, start_ms: u64, interval_ms: u64) -> Answer {
-        // Of two moments of one time the one whose segment has the greater id counts.
-        let mut moments: BTreeMap<u64, (SegmentId, &State)> = BTreeMap::new();
-        for (id, states) in &self.told {
-            for (time_ms, state) in states.iter().filter(|(time_ms, _)| *time_ms >= start_ms) {
-                let entry = moments.entry(*time_ms).or_insert((*id, state));
-                if entry.0 < *id {
-                    *entry = (*id, state);
-                }
-            }
-        }
-        let moments: Vec<(u64, &State)> =
-            moments.into_iter().map(|(time_ms, (_, state))| (time_ms, state)).collect();
-        let mut open: HashSet<(Tile, Tile)> = HashSet::new();
-        let mut is_same = |a: &State, b: &State| match self.compare(a, b) {
-            Ok(same) => same,
-            Err(pair) => {
-                open.insert(pair);
-                false
+        let route = route(&self.told, start_ms);
+        let mut open = HashSet::new();
+        let times = match self.question {
+            Question::History => self.history(&route, &mut open),
+            Question::Seen(at_ms) => {
+                let at = route.partition_point(|stop| stop.step().time_ms <= at_ms);
+                let Some(at) = at.checked_sub(1) else { return Answer::Times(Vec::new()) };
+                stretches(&route, &self.seen(&route, at, &mut open), interval_ms)
             }
         };
-        let mut times = Vec::new();
-        match self.question {
-            Question::History => {
-                for pair in moments.windows(2) {
-                    if !is_same(pair[0].1, pair[1].1) {
-                        times.push(pair[1].0);
-                    }
-                }
-            }
-            Question::Seen(at_ms) => {
-                let at = moments.partition_point(|(time_ms, _)| *time_ms <= at_ms);
-                let Some((_, wanted)) = at.checked_sub(1).and_then(|at| moments.get(at)) else {
-                    return Answer::Times(times);
-                };
-                for (index, (time_ms, state)) in moments.iter().enumerate() {
-                    if !is_same(wanted, state) {
-                        continue;
-                    }
-                    let own_end_ms = time_ms + interval_ms;
-                    // A gap ends a stretch.
-                    let next_ms = moments.get(index + 1).map_or(own_end_ms, |next| next.0);
-                    let end_ms =
-                        if next_ms - time_ms > interval_ms * 5 / 2 { own_end_ms } else { next_ms };
-                    if times.last() == Some(time_ms) {
-                        times.pop();
-                        times.push(end_ms);
-                    } else {
-                        times.extend([*time_ms, end_ms]);
-                    }
-                }
-            }
-        }
         if open.is_empty() {
             return Answer::Times(times);
         }
-        let mut open: Vec<_> = open.into_iter().collect();
+        let tile = |(a, b): (TileId, TileId)| {
+            let (a, b) = (self.equals.tile(a), self.equals.tile(b));
+            (a.min(b), a.max(b))
+        };
+        let mut open: Vec<_> = open.into_iter().map(tile).collect();
         open.sort_unstable();
         Answer::Compare(open)
     }
 
-    /// Whether two states look the same; else the first pair of tiles that must be compared.
-    fn compare(&self, a: &State, b: &State) -> Result<bool, (Tile, Tile)> {
-        if a.shape != b.shape {
-            return Ok(false);
-        }
-        if a.digest == b.digest {
-            return Ok(true);
-        }
-        let mut open = None;
-        for (a, b) in a.cells.iter().zip(&b.cells).filter(|(a, b)| a != b) {
-            // A pack holds each different tile once.
-            if a.0 == b.0 {
-                return Ok(false);
-            }
-            let pair = (*a.min(b), *a.max(b));
-            match self.known.get(&pair) {
-                Some(false) => return Ok(false),
-                Some(true) => {}
-                None => open = open.or(Some(pair)),
+    /// When it changed, and what is open.
+    fn history(&self, route: &[Stop<'_>], open: &mut HashSet<(TileId, TileId)>) -> Vec<u64> {
+        let mut walk = Walk::default();
+        let mut times = Vec::new();
+        let mut before: Option<&Stop<'_>> = None;
+        for stop in route {
+            let is_new = walk.go(stop);
+            let Some(last) = before.replace(stop) else { continue };
+            let is_other = is_new
+                || (last.step().digest != stop.step().digest
+                    && self.differs(&walk, last.chain == stop.chain, open));
+            if is_other {
+                times.push(stop.step().time_ms);
             }
         }
-        open.map_or(Ok(true), Err)
+        times
+    }
+
+    /// Whether what the walk's last step changed looks different; an open pair if that is not known.
+    fn differs(
+        &self,
+        walk: &Walk<'_>,
+        chained: bool,
+        open: &mut HashSet<(TileId, TileId)>,
+    ) -> bool {
+        let mut unsaid = None;
+        for (cell, old) in &walk.changed {
+            let new = walk.cells[*cell as usize];
+            match self.equals.verdict(*old, new) {
+                Verdict::Same => {}
+                Verdict::Different => return true,
+                Verdict::Unsaid if chained => return true,
+                Verdict::Unsaid => unsaid = unsaid.or(Some((*old, new))),
+            }
+        }
+        open.extend(unsaid);
+        false
+    }
+
+    /// Which stops look as stop `at` does.
+    fn seen<'a>(
+        &self,
+        route: &[Stop<'a>],
+        at: usize,
+        open: &mut HashSet<(TileId, TileId)>,
+    ) -> Vec<bool> {
+        let mut walk = Walk::default();
+        route[..=at].iter().for_each(|stop| {
+            walk.go(stop);
+        });
+        let (wanted, shape) = (std::mem::take(&mut walk.cells), route[at].step().shape);
+        let (mut walk, mut states) = (Walk::default(), States::default());
+        let verdict = |cell: usize, tile: TileId| match wanted[cell] == tile {
+            true => Verdict::Same,
+            false => self.equals.verdict(wanted[cell], tile),
+        };
+        let look = |stop: &Stop<'a>| {
+            let is_new = walk.go(stop);
+            if stop.step().shape != shape {
+                return false;
+            }
+            if is_new {
+                states
+                    .reset(walk.cells.iter().enumerate().map(|(cell, tile)| verdict(cell, *tile)));
+            }
+            for (cell, _) in &walk.changed {
+                let cell = *cell as usize;
+                states.set(cell, verdict(cell, walk.cells[cell]));
+            }
+            if stop.step().digest == route[at].step().digest {
+                return true;
+            }
+            if states.different > 0 || (states.unsaid > 0 && stop.chain == route[at].chain) {
+                return false;
+            }
+            match states.first_unsaid() {
+                None => true,
+                Some(cell) => {
+                    open.insert((wanted[cell], walk.cells[cell]));
+                    false
+                }
+            }
+        };
+        route.iter().map(look).collect()
     }
 }
 
-/// The cells of a surface that a rectangle touches, numbered among those of all surfaces.
-fn covered(grids: &[Grid], surface: usize, rect: Rect) -> Vec<usize> {
-    let before: usize = grids.iter().take(surface).map(Grid::cells).sum();
-    let Some(grid) = grids.get(surface) else { return Vec::new() };
-    let side = grid.tile().pixels();
-    let span = |from: u32, length: u32, most: u32| {
-        let end = from.saturating_add(length).div_ceil(side).min(most);
-        (from / side).min(end)..end
-    };
-    let rows = span(rect.y, rect.height, grid.rows());
-    let cols = span(rect.x, rect.width, grid.cols());
-    let cell = |row: u32, col: u32| before + (row * grid.cols() + col) as usize;
-    rows.flat_map(|row| cols.clone().map(move |col| (row, col)))
-        .map(|(row, col)| cell(row, col))
-        .collect()
+/// How each cell compares with what is wanted.
+#[derive(Debug, Default)]
+struct States {
+    cells: Vec<Verdict>,
+    different: usize,
+    unsaid: usize,
+}
+
+impl States {
+    fn reset(&mut self, cells: impl Iterator<Item = Verdict>) {
+        self.cells.clear();
+        self.cells.extend(cells);
+        let count = |wanted| self.cells.iter().filter(|verdict| **verdict == wanted).count();
+        (self.different, self.unsaid) = (count(Verdict::Different), count(Verdict::Unsaid));
+    }
+
+    fn set(&mut self, cell: usize, verdict: Verdict) {
+        let before = std::mem::replace(&mut self.cells[cell], verdict);
+        for (verdict, step) in [(before, -1), (verdict, 1)] {
+            match verdict {
+                Verdict::Same => {}
+                Verdict::Different => self.different = self.different.saturating_add_signed(step),
+                Verdict::Unsaid => self.unsaid = self.unsaid.saturating_add_signed(step),
+            }
+        }
+    }
+
+    fn first_unsaid(&self) -> Option<usize> {
+        let is_unsaid = |verdict: &Verdict| *verdict == Verdict::Unsaid;
+        if self.unsaid == 0 { None } else { self.cells.iter().position(is_unsaid) }
+    }
+}
+
+/// Starts and ends of the stretches in which `looks` is true, alternating.
+fn stretches(route: &[Stop<'_>], looks: &[bool], interval_ms: u64) -> Vec<u64> {
+    let mut times = Vec::new();
+    for (index, stop) in route.iter().enumerate().filter(|(index, _)| looks[*index]) {
+        let time_ms = stop.step().time_ms;
+        let own_end_ms = time_ms + interval_ms;
+        // A gap ends a stretch.
+        let next_ms = route.get(index + 1).map_or(own_end_ms, |next| next.step().time_ms);
+        let end_ms = if next_ms - time_ms > interval_ms * 5 / 2 { own_end_ms } else { next_ms };
+        if times.last() == Some(&time_ms) {
+            times.pop();
+            times.push(end_ms);
+        } else {
+            times.extend([time_ms, end_ms]);
+        }
+    }
+    times
 }

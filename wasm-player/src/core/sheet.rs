@@ -1,7 +1,7 @@
 //! A manifest as the player keeps it: with what each of its moments needs.
 
 use deskreel_format::manifest::INDEX_WRITER;
-use deskreel_format::{Manifest, PackRef, SegmentId, StreamName, TileRef};
+use deskreel_format::{Manifest, PackRef, SameTiles, SegmentId, StreamName, TileRef};
 
 /// A decoded pack's place in the bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,7 +92,14 @@ impl Sheet {
         let changes: usize = manifest.moments.iter().map(|m| m.changes.len() * 12 + 80).sum();
         let needs: usize = self.needs.iter().map(|needs| needs.len() * 4 + 24).sum();
         let packs = manifest.packs.len() * size_of::<PackRef>();
-        changes + needs + packs + manifest.tail.len() * 16 + manifest.absences.len() * 24 + 256
+        let links = manifest.links.same.len() * size_of::<SameTiles>();
+        changes
+            + needs
+            + packs
+            + links
+            + manifest.tail.len() * 16
+            + manifest.absences.len() * 24
+            + 256
     }
 }
 

@@ -4,6 +4,7 @@
 //! therefore has three ends: it is found, there is none, or something must be read first. The
 //! answer never depends on what else happens to have been read.
 
+mod gaps;
 mod hours;
 mod lookup;
 
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use deskreel_format::manifest::INDEX_WRITER;
 use deskreel_format::{Absence, AbsenceKind, MomentSummary, SegmentId};
 
+pub use gaps::Gap;
 pub use hours::{index_of, parse_hour};
 pub use lookup::Lookup;
 
@@ -60,17 +62,6 @@ impl Mark {
         };
         self.changed.or(self.bytes.map(estimate)).unwrap_or(3).min(127)
     }
-}
-
-/// A stretch without screenshots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gap {
-    /// Where the picture before ends, UTC milliseconds.
-    pub from_ms: u64,
-    /// The next moment, UTC milliseconds.
-    pub to_ms: u64,
-    /// Why, where the recording says.
-    pub kind: Option<AbsenceKind>,
 }
 
 /// The segments and moments known so far.
@@ -266,6 +257,11 @@ impl Timeline {
         later.find(|(_, (changed, idle))| !idle || *changed != Some(0)).map(|(time_ms, _)| *time_ms)
     }
 
+    /// Nobody was there at this moment, and nothing changed; false where that is not known.
+    pub fn is_idle(&self, time_ms: u64) -> bool {
+        self.summaries.get(&time_ms).is_some_and(|(changed, idle)| *idle && *changed == Some(0))
+    }
+
     /// Every moment known from `start_ms` on, ascending: exactly those of manifests read and of
     /// summaries, and the first of every segment that was only listed.
     pub fn marks(&self, start_ms: u64) -> Vec<Mark> {
@@ -325,39 +321,6 @@ impl Timeline {
         }
         batches
     }
-
-    /// The holes between `marks` (as [`Self::marks`] gives them) that are longer than two and a half
-    /// intervals, and the absences that the recording names.
-    pub fn gaps(&self, marks: &[Mark]) -> Vec<Gap> {
-        let mut gaps = Vec::new();
-        let pairs = marks.iter().zip(marks.iter().skip(1));
-        for (before, after) in pairs {
-            if after.time_ms - before.time_ms <= self.longest_step_ms() {
-                continue;
-            }
-            let reaches_ms = before.time_ms + self.guessed_span_ms(before.time_ms);
-            if after.time_ms.saturating_sub(reaches_ms) > self.longest_step_ms() {
-                let (from_ms, to_ms) = (reaches_ms + self.interval_ms, after.time_ms);
-                gaps.push(Gap { from_ms, to_ms, kind: self.absence(from_ms, to_ms) });
-            }
-        }
-        gaps
-    }
-
-    /// How far beyond its first moment a segment that was only listed is thought to go.
-    fn guessed_span_ms(&self, first_ms: u64) -> u64 {
-        let first = SegmentId { first_ms, writer: 0 };
-        let last = SegmentId { first_ms, writer: u32::MAX };
-        let unread = self.segments.range(first..=last).any(|(_, s)| *s == Segment::Listed);
-        if unread && !self.summaries.contains_key(&first_ms) { self.span_ms } else { 0 }
-    }
-
-    /// The kind of the absence that covers most of a stretch.
-    fn absence(&self, from_ms: u64, to_ms: u64) -> Option<AbsenceKind> {
-        let shared = |&(from, to): &(u64, u64)| to.min(to_ms).saturating_sub(from.max(from_ms));
-        let best = self.absences.iter().max_by_key(|(span, _)| shared(span));
-        best.filter(|(span, _)| shared(span) > 0).map(|(_, kind)| *kind)
-    }
 }
 
 #[cfg(test)]
@@ -382,29 +345,6 @@ mod tests {
             }
         }
         timeline
-    }
-
-    #[test]
-    fn holes_longer_than_two_and_a_half_intervals_are_gaps() {
-        let mut timeline = Timeline::default();
-        for second in [0, 10, 20, 45, 55, 81, 91] {
-            timeline.summaries.insert(T + second * 1000, (Some(1), false));
-        }
-        timeline.absences.insert((T + 60_000, T + 80_000), AbsenceKind::Locked);
-        timeline.absences.insert((T, T + 1_000), AbsenceKind::Paused);
-        timeline.version += 1;
-        let gaps = timeline.gaps(&timeline.marks(0));
-        let (from_ms, to_ms) = (T + 65_000, T + 81_000);
-        assert_eq!(gaps, [Gap { from_ms, to_ms, kind: Some(AbsenceKind::Locked) }]);
-    }
-
-    #[test]
-    fn segments_that_were_only_listed_are_no_gaps_when_others_are_as_long() {
-        let mut timeline = timeline(&[(0, 1, None), (60, 1, None), (180, 1, None)]);
-        timeline.span_ms = 50_000;
-        let gaps = timeline.gaps(&timeline.marks(0));
-        let (from_ms, to_ms) = (T + 120_000, T + 180_000);
-        assert_eq!(gaps, [Gap { from_ms, to_ms, kind: None }]);
     }
 
     #[test]

@@ -47,6 +47,10 @@ pub enum Job {
     Index(u64),
     /// The start of a segment; what was read of it before.
     Manifest(SegmentId, Vec<u8>),
+    /// The storyboards after a key.
+    Boards(String),
+    /// A storyboard.
+    Board(SegmentId),
     /// Packs of one object that lie side by side.
     Packs(Span),
 }
@@ -109,7 +113,7 @@ impl Transfers {
         }
     }
 
-    /// Wants a listing.
+    /// Wants a listing, or another object that is read whole.
     pub fn want_list(&mut self, job: Job, urgency: Urgency) {
         self.want(job, None, false, urgency);
     }
@@ -273,6 +277,7 @@ impl Transfer {
         let (key, range, fresh) = match &self.job {
             Job::Manifest(segment, _) => (stream.segment_key(*segment), self.range, self.fresh),
             Job::Packs(span) => (stream.segment_key(span.segment), self.range, self.fresh),
+            Job::Board(id) => (stream.storyboard_key(*id), self.range, self.fresh),
             Job::Summary(hour_ms, _) | Job::Index(hour_ms) => {
                 (stream.index_key(*hour_ms), self.range, self.fresh)
             }
@@ -289,6 +294,7 @@ fn query(job: &Job, page: Option<&str>, stream: &StreamName) -> Vec<(&'static st
         Job::Hour(hour) | Job::Reach(hour) => (format!("{root}{hour}/"), false),
         Job::News(_) => (root, false),
         Job::Indexes => (stream.index_prefix(), false),
+        Job::Boards(_) => (stream.storyboards_prefix(), false),
         _ => (root, true),
     };
     let mut query = vec![("list-type", "2".to_owned()), ("prefix", prefix)];
@@ -296,7 +302,7 @@ fn query(job: &Job, page: Option<&str>, stream: &StreamName) -> Vec<(&'static st
         query.push(("delimiter", "/".to_owned()));
     }
     let after = match job {
-        Job::News(after) => Some(after.clone()),
+        Job::News(after) | Job::Boards(after) => Some(after.clone()),
         Job::Reach(hour) => {
             let end_ms = parse_hour(hour).map(|hour_ms| hour_ms + HOUR_MS - REACH_MS);
             end_ms.map(|from_ms| stream.segments_from(from_ms))

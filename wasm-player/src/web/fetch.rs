@@ -33,6 +33,10 @@ pub(super) struct Question {
     pub(super) fresh: bool,
 }
 
+/// Longest time of a request, milliseconds: browsers by themselves wait minutes for a connection that
+/// went silent. The core asks again.
+const PATIENCE_MS: u32 = 30_000;
+
 /// Asks, and turns whatever goes wrong into status 0.
 pub(super) async fn ask(question: Question, signal: Option<AbortSignal>) -> Answer {
     let silence = Answer { status: 0, body: Vec::new(), date_ms: None };
@@ -42,7 +46,10 @@ pub(super) async fn ask(question: Question, signal: Option<AbortSignal>) -> Answ
 async fn try_ask(question: Question, signal: Option<AbortSignal>) -> Result<Answer, JsValue> {
     let init = RequestInit::new();
     init.set_method(question.method);
-    init.set_signal(signal.as_ref());
+    let patience = AbortSignal::timeout_with_u32(PATIENCE_MS);
+    let mut both = js_sys::Array::of1(&patience);
+    both.extend(signal);
+    init.set_signal(Some(&AbortSignal::any(&both)));
     if question.fresh {
         init.set_cache(RequestCache::Reload);
     }

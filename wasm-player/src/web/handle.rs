@@ -25,7 +25,8 @@ pub struct PlayerHandle {
 #[wasm_bindgen]
 impl PlayerHandle {
     /// Starts to load `stream` from `src` (see the element's attribute) onto a canvas. `listener` is
-    /// called with the name and detail of every event.
+    /// called with the name and detail of every event. With `ahead`, what will likely be shown next is
+    /// fetched before it is asked for.
     ///
     /// # Errors
     /// A text that says what is wrong with the stream's name or the canvas.
@@ -36,14 +37,18 @@ impl PlayerHandle {
         stream: &str,
         token: Option<String>,
         start: Option<f64>,
+        ahead: bool,
         listener: Function,
     ) -> Result<PlayerHandle, JsValue> {
         let stream = StreamName::parse(stream).map_err(|error| error.to_string())?;
-        let config = Config {
+        let mut config = Config {
             token,
             start_ms: start.map(|ms| ms as u64),
             ..Config::new(stream, Source::parse(src))
         };
+        if !ahead {
+            config.ahead = 0;
+        }
         let shell = Shell::new(Player::new(config), Screen::new(canvas)?, listener)?;
         Ok(Self { shell })
     }
@@ -85,6 +90,20 @@ impl PlayerHandle {
         self.shell.handle(Input::SkipIdle(skip));
     }
 
+    /// Plays the stretch between two times again and again; no longer, without them.
+    #[wasm_bindgen(js_name = setRepeat)]
+    pub fn set_repeat(&self, from: Option<f64>, to: Option<f64>) {
+        let stretch = from.zip(to).map(|(from, to)| (from as u64, to as u64));
+        self.shell.handle(Input::Repeat(stretch));
+    }
+
+    /// The stretch that is played again and again, or nothing.
+    #[wasm_bindgen(getter)]
+    pub fn repeated(&self) -> Option<Vec<f64>> {
+        let (from_ms, to_ms) = self.shell.player.borrow().repeated()?;
+        Some(vec![from_ms as f64, to_ms as f64])
+    }
+
     /// Whether to go along with the newest screenshot.
     #[wasm_bindgen(js_name = setFollow)]
     pub fn set_follow(&self, follow: bool) {
@@ -118,6 +137,56 @@ impl PlayerHandle {
         self.shell.handle(Input::Region { id, surface: surface as usize, rect, seen });
     }
 
+    /// Ends the question of [`Self::region`].
+    #[wasm_bindgen(js_name = endRegion)]
+    pub fn end_region(&self) {
+        self.shell.handle(Input::EndRegion);
+    }
+
+    /// The screenshot nearest to a time that is here whole, drawn no larger than `most` pixels a side:
+    /// an object of `time` and `image`, or nothing.
+    ///
+    /// # Errors
+    /// When the browser has no memory for it.
+    pub fn preview(&self, time: f64, most: u32) -> Result<JsValue, JsValue> {
+        let Some(small) = self.shell.player.borrow().preview(time as u64, most) else {
+            return Ok(JsValue::UNDEFINED);
+        };
+        let rgba = wasm_bindgen::Clamped(small.rgba.as_slice());
+        let image = ImageData::new_with_u8_clamped_array_and_sh(rgba, small.width, small.height)?;
+        Ok(object(&[("time", (small.time_ms as f64).into()), ("image", owned(&image)?.into())]))
+    }
+
+    /// Fetches the storyboard of a time that somebody looks at, or, without one, no more. The event
+    /// `storyboard` tells when it is here.
+    #[wasm_bindgen(js_name = lookAt)]
+    pub fn look_at(&self, time: Option<f64>) {
+        self.shell.handle(Input::LookAt(time.map(|ms| ms as u64)));
+    }
+
+    /// The small picture nearest to a time out of the storyboards that are here: an object of its
+    /// `time`, the `id` of its storyboard, and `x`, `y`, `width` and `height` of it in that image; or
+    /// nothing.
+    pub fn thumbnail(&self, time: f64) -> JsValue {
+        let player = self.shell.player.borrow();
+        let Some(thumbnail) = player.thumbnail(time as u64) else { return JsValue::UNDEFINED };
+        let (x, y) = thumbnail.board.place(thumbnail.index);
+        object(&[
+            ("time", (thumbnail.time_ms() as f64).into()),
+            ("id", thumbnail.id.to_string().into()),
+            ("x", x.into()),
+            ("y", y.into()),
+            ("width", thumbnail.board.width.into()),
+            ("height", thumbnail.board.height.into()),
+        ])
+    }
+
+    /// The image of a storyboard that is here, a JPEG.
+    pub fn storyboard(&self, id: &str) -> Option<Vec<u8>> {
+        let player = self.shell.player.borrow();
+        player.storyboard(id.parse().ok()?).map(<[u8]>::to_vec)
+    }
+
     /// Ends all requests and timers.
     pub fn close(&self) {
         self.shell.close();
@@ -146,6 +215,18 @@ impl PlayerHandle {
     #[wasm_bindgen(getter)]
     pub fn exact(&self) -> bool {
         self.shell.player.borrow().shown().is_some_and(|(_, exact)| exact)
+    }
+
+    /// Time of the newest screenshot known.
+    #[wasm_bindgen(getter, js_name = newestTime)]
+    pub fn newest_time(&self) -> Option<f64> {
+        self.shell.player.borrow().newest_ms().map(|time_ms| time_ms as f64)
+    }
+
+    /// The server's clock.
+    #[wasm_bindgen(getter, js_name = serverTime)]
+    pub fn server_time(&self) -> f64 {
+        self.shell.player.borrow().wall_ms(now_ms()) as f64
     }
 
     /// Whether the pixels shown are being proved.
@@ -237,32 +318,38 @@ impl PlayerHandle {
         gaps.iter().map(gap).collect()
     }
 
-    /// The surfaces shown: objects of `name`, `x`, `y`, `width`, `height`, `scale`, and `image`, an
-    /// `ImageData` of the pixels.
+    /// The surfaces shown: objects of `name`, `x`, `y`, `width`, `height` and `scale`; `pixels` tells
+    /// whether with `image`, an `ImageData` of their pixels.
     ///
     /// # Errors
     /// When the browser has no memory for them.
-    pub fn capture(&self) -> Result<Array, JsValue> {
+    pub fn surfaces(&self, pixels: bool) -> Result<Array, JsValue> {
         let player = self.shell.player.borrow();
         let surfaces = player.surfaces().iter().map(|surface| {
             let (width, height) = (surface.info.width, surface.info.height);
-            // A copy of its own: the view would follow what is shown next.
-            let copy = ImageData::new_with_sw(width, height)?;
-            let view = image(surface)?;
-            let (to, from) = (data(&copy)?, data(&view)?);
-            to.set(&from, 0);
-            Ok(object(&[
+            let mut fields: Vec<(&str, JsValue)> = vec![
                 ("name", surface.info.name.as_str().into()),
                 ("x", surface.x.into()),
                 ("y", surface.y.into()),
                 ("width", width.into()),
                 ("height", height.into()),
                 ("scale", (f64::from(surface.info.scale_milli) / 1000.0).into()),
-                ("image", copy.into()),
-            ]))
+            ];
+            if pixels {
+                fields.push(("image", owned(&image(surface)?)?.into()));
+            }
+            Ok(object(&fields))
         });
         surfaces.collect()
     }
+}
+
+/// A copy that owns its pixels: a view ends with the call, or follows what is shown next.
+fn owned(view: &ImageData) -> Result<ImageData, JsValue> {
+    let copy = ImageData::new_with_sw(view.width(), view.height())?;
+    let (to, from) = (data(&copy)?, data(view)?);
+    to.set(&from, 0);
+    Ok(copy)
 }
 
 /// The array behind an image, as JavaScript sees it.

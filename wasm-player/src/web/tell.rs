@@ -27,6 +27,7 @@ pub(super) fn event(event: &Event) -> (&'static str, JsValue) {
             ]);
             ("shown", detail)
         }
+        Event::Storyboard => ("storyboard", JsValue::NULL),
         Event::RegionProgress { id, read, of } => {
             let detail = object(&[
                 ("id", (*id).into()),
@@ -65,7 +66,7 @@ pub(super) fn status(status: &Status) -> (&'static str, &str) {
         Status::Empty => ("empty", ""),
         Status::Offline => ("offline", ""),
         Status::Expired => ("expired", ""),
-        Status::Locked => ("locked", ""),
+        Status::Locked { reason } => ("locked", reason.as_deref().unwrap_or_default()),
         Status::Denied { reason } => ("denied", reason),
     }
 }

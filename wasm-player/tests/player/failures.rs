@@ -197,7 +197,7 @@ fn a_grant_that_cannot_be_renewed_waits_for_a_person() {
     let mut driver = Driver::opened(bucket, config());
     driver.grant_status = 401;
     driver.pass(43_200_000);
-    assert_eq!(driver.player.status(), Status::Locked);
+    assert_eq!(driver.player.status(), Status::Locked { reason: None });
     driver.input(Input::Seek { time_ms: T0 });
     assert!(driver.pending.is_empty(), "without a grant nothing is asked");
     driver.grant_status = 200;

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use deskreel_format::codec::{Codec, TilePos};
 use deskreel_format::{
-    Absence, CellChange, Digest, DomainKey, Layout, Manifest, Moment, MomentSummary, Pack, PackRef,
-    Picture, Segment, SegmentId, StreamName, SurfaceInfo, TileHash, TileRef, TileSize,
+    Absence, CellChange, Chain, Digest, DomainKey, Layout, Links, Manifest, Moment, MomentSummary,
+    Pack, PackRef, Picture, Segment, SegmentId, StreamName, SurfaceInfo, TileHash, TileRef,
+    TileSize,
 };
 
 use crate::bucket::Bucket;
@@ -71,6 +72,13 @@ pub(crate) struct Writer {
     places: HashMap<(SegmentId, u32), PackRef>,
     pub(crate) absences: Vec<Absence>,
     pub(crate) tail: Vec<MomentSummary>,
+    /// Remembers what it stored, however often it forgets, and says so.
+    pub(crate) remembers: bool,
+    /// Where each tile was last, its pack located in its object.
+    was: HashMap<TileHash, (PackRef, u32)>,
+    last_ms: Option<u64>,
+    /// Nobody is there from the first to the second time.
+    pub(crate) idle: Option<(u64, u64)>,
 }
 
 impl Writer {
@@ -82,7 +90,16 @@ impl Writer {
             places: HashMap::new(),
             absences: Vec::new(),
             tail: Vec::new(),
+            remembers: false,
+            was: HashMap::new(),
+            last_ms: None,
+            idle: None,
         }
+    }
+
+    /// Stores again whatever is seen next.
+    pub(crate) fn forget(&mut self) {
+        self.seen.clear();
     }
 
     /// Stores shots as one segment.
@@ -98,6 +115,7 @@ impl Writer {
             moments: Vec::new(),
             absences: std::mem::take(&mut self.absences),
             tail: self.tail.clone(),
+            links: Links::default(),
         };
         let (mut packs, mut offset) = (Vec::new(), 0);
         // Slots of tiles in each of this segment's packs.
@@ -155,16 +173,31 @@ impl Writer {
                     .is_some_and(|(layout, cells)| *layout == layout_index && cells[cell] == *to);
                 (!same).then_some(CellChange { cell: cell as u32, to: *to })
             });
+            let idle = self.idle.is_some_and(|(from, to)| (from..=to).contains(&shot.time_ms));
             let moment = Moment {
                 time_ms: shot.time_ms,
                 layout: layout_index,
-                idle: false,
+                idle,
                 digests: shot.pictures.iter().map(Digest::of).collect(),
                 changes: changes.collect(),
             };
             self.tail.push(MomentSummary { time_ms: shot.time_ms, changed: 3, idle: false });
             manifest.moments.push(moment);
             before = Some((layout_index, cells));
+        }
+        if self.remembers {
+            let after_ms = self.last_ms.replace(shots[shots.len() - 1].time_ms);
+            manifest.links.chain = Some(Chain { after_ms, breaks: Vec::new() });
+            let mut pairs = Vec::new();
+            for (hash, (place, slot)) in &slots {
+                if let Some((old, old_slot)) = self.was.get(hash) {
+                    let from =
+                        TileRef { pack: index_of(&mut manifest.packs, old), slot: *old_slot };
+                    let to = TileRef { pack: index_of(&mut manifest.packs, place), slot: *slot };
+                    pairs.push((from, to));
+                }
+            }
+            manifest.links.same = Links::same_of(pairs);
         }
         let object = Segment::encode(&manifest, &packs).unwrap();
         let stored = Segment::decode(&object, &deskreel_format::Limits::default()).unwrap();
@@ -174,6 +207,7 @@ impl Writer {
             self.seen.insert(hash, (id, number << 16 | slot));
             let moved = PackRef { offset: place.offset + stored.packs_start, ..place };
             self.places.insert((id, number), moved);
+            self.was.insert(hash, (moved, slot));
         }
         bucket.put(&stream().segment_key(id), object);
         id

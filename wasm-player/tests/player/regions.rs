@@ -1,7 +1,12 @@
 //! Regions against brute force: every answer is what comparing the captured pixels gives.
 
 use deskreel_format::grid::Rect;
+use deskreel_format::roll::roll_hour;
+use deskreel_format::time::{HOUR_MS, hour_start};
+use deskreel_format::{Limits, Manifest, Segment};
 use deskreel_player::core::player::Config;
+use deskreel_player::core::regions::{Answer, Question, Region};
+use deskreel_player::core::sheet::Sheet;
 use deskreel_player::core::{Event, Input};
 
 use crate::bucket::Bucket;
@@ -83,6 +88,55 @@ fn rects() -> impl Iterator<Item = (usize, Rect)> {
     .map(move |(surface, cells)| (surface, aligned(cells)))
 }
 
+/// The same by one agent that stores everything again now and then, and says so.
+fn remembering() -> (Bucket, Vec<Shot>) {
+    let mut bucket = Bucket::new();
+    let (_, shots) = forgetful();
+    let mut writer = Writer::new(1, 16);
+    writer.remembers = true;
+    for (number, part) in shots.chunks(5).enumerate() {
+        record(&mut bucket, &mut writer, part, 1 + number % 3);
+        if number % 2 == 0 {
+            writer.forget();
+        }
+    }
+    (bucket, shots)
+}
+
+#[test]
+fn where_manifests_say_what_was_stored_again_they_alone_answer() {
+    let (bucket, shots) = remembering();
+    let limits = Limits::default();
+    let manifests: Vec<Manifest> =
+        bucket.objects.values().map(|o| Segment::decode(o, &limits).unwrap().manifest).collect();
+    assert!(manifests.iter().any(|manifest| !manifest.links.same.is_empty()));
+    let all: Vec<&Manifest> = manifests.iter().collect();
+    let hours = [0, 1].map(|hour| roll_hour(hour_start(T0) + hour * HOUR_MS, &all).unwrap());
+    let rolled: Vec<Manifest> = hours.into_iter().flatten().map(|hour| hour.manifest).collect();
+    let answer = |question, surface, rect, manifests: &[&Manifest]| {
+        let mut region = Region::new(question, surface, rect);
+        manifests.iter().for_each(|manifest| region.take(&Sheet::new((*manifest).clone())));
+        match region.answer(0, INTERVAL_MS) {
+            Answer::Times(times) => times,
+            Answer::Compare(pairs) => panic!("{} pairs are to be compared", pairs.len()),
+        }
+    };
+    let late: Vec<&Manifest> = rolled[..1].iter().chain(&manifests[30..]).collect();
+    for told in [all, rolled.iter().collect(), late] {
+        let first_ms = told.iter().flat_map(|m| &m.moments).map(|m| m.time_ms).min();
+        assert_eq!(first_ms, Some(T0));
+        for (surface, rect) in rects() {
+            let found = answer(Question::History, surface, rect, &told);
+            assert_eq!(found, changes(&shots, surface, rect), "{rect:?}");
+            for at in [0, 30, 69] {
+                let question = Question::Seen(shots[at].time_ms);
+                let found = inside(&shots, &answer(question, surface, rect, &told));
+                assert_eq!(found, seen(&shots, at, surface, rect), "{at} {rect:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn region_history_is_what_comparing_all_pixels_gives() {
     let (bucket, shots) = forgetful();
@@ -150,4 +204,19 @@ fn another_question_ends_the_one_before() {
     assert_eq!(ask(&mut driver, 0, rect, false), changes(&shots, 0, rect));
     let first = driver.events.iter().find(|event| matches!(event, Event::RegionFound { .. }));
     assert_eq!(first, Some(&Event::RegionFound { id: 1, times: Vec::new(), sure: false }));
+}
+
+#[test]
+fn a_question_that_was_taken_back_is_answered_without_certainty_and_asks_for_nothing_more() {
+    let (bucket, _) = forgetful();
+    let mut driver = Driver::opened(bucket, config());
+    let rect = Rect { x: 0, y: 0, width: 16, height: 16 };
+    driver.input(Input::Region { id: 7, surface: 0, rect, seen: false });
+    driver.input(Input::EndRegion);
+    let none = Event::RegionFound { id: 7, times: Vec::new(), sure: false };
+    assert!(driver.events.contains(&none));
+    driver.settle();
+    let answers = driver.events.iter().filter(|e| matches!(e, Event::RegionFound { .. }));
+    assert_eq!(answers.count(), 1);
+    driver.input(Input::EndRegion);
 }

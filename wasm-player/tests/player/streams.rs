@@ -152,6 +152,8 @@ fn batches_that_were_only_listed_are_no_gaps() {
         writer.store(&mut bucket, batch);
     }
     let driver = Driver::opened(bucket, config());
-    assert!(driver.player.gaps().is_empty(), "{:?}", driver.player.gaps());
+    let last_ms = shots[59].time_ms;
+    let gaps = driver.player.gaps();
+    assert!(gaps.iter().all(|gap| gap.from_ms > last_ms), "{gaps:?}");
     assert!(driver.events.contains(&Event::LoadedMetadata));
 }

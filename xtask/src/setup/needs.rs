@@ -72,6 +72,28 @@ pub(crate) const DBUS: Need = Need {
     what: "the D-Bus daemon",
 };
 
+/// The other browser the player is tested in.
+pub(crate) const FIREFOX: Need = Need {
+    found_by: FoundBy::Program {
+        name: "firefox-esr",
+        others: &["firefox"],
+        variable: Some("DESKREEL_FIREFOX"),
+    },
+    package: "firefox-esr",
+    what: "Firefox",
+};
+
+/// What runs the tests of the page's own modules.
+pub(crate) const NODE: Need = Need {
+    found_by: FoundBy::Program {
+        name: "node",
+        others: &["nodejs"],
+        variable: Some("DESKREEL_NODE"),
+    },
+    package: "nodejs",
+    what: "Node.js 20 or newer",
+};
+
 /// Everything, in groups that are installed together: a package that a distribution
 /// lacks must not keep the other group from being installed.
 pub(crate) const GROUPS: &[&[Need]] = &[
@@ -91,6 +113,21 @@ pub(crate) const GROUPS: &[&[Need]] = &[
         looks("adwaita-icon-theme"),
         looks("librsvg2-common"),
     ],
+    // X servers that turn (Xephyr) and have several outputs (Xorg without hardware).
+    &[
+        program("Xephyr", "xserver-xephyr"),
+        program("Xorg", "xserver-xorg-core"),
+        looks("xserver-xorg-video-dummy"),
+        program("xrandr", "x11-xserver-utils"),
+    ],
+    &[FIREFOX],
+    &[NODE, program("npm", "npm")],
+    // What the agent's feature `wayland` is built with.
+    &[program("pkg-config", "pkg-config"), looks("libpipewire-0.3-dev"), looks("libclang-dev")],
+    // The agent as a service, under a user instance of systemd's in namespaces of its own.
+    &[program("systemctl", "systemd"), program("nsenter", "util-linux")],
+    // The other side of tests of OIDC.
+    &[program("openssl", "openssl")],
     // The linters of the infrastructure template come from PyPI.
     &[program("python3", "python3"), looks("python3-venv")],
 ];
@@ -100,7 +137,7 @@ const fn program(name: &'static str, package: &'static str) -> Need {
     Need { found_by: FoundBy::Program { name, others: &[], variable: None }, package, what: name }
 }
 
-/// Fonts and icons of the test desktop.
+/// What has no program: fonts and icons of the test desktop, drivers, libraries.
 const fn looks(package: &'static str) -> Need {
     Need { found_by: FoundBy::Package, package, what: package }
 }

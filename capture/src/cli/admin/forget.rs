@@ -6,6 +6,7 @@ use super::super::common::{Failure, print, progress};
 use super::super::operator::Streams;
 use crate::config::{parse_time, show_time};
 use deskreel_upkeep::forget::{Request, execute, prepare};
+use deskreel_upkeep::plan::budget::SeekBudget;
 
 /// Forgets all moments of a range, and every pixel stored only for them
 ///
@@ -46,6 +47,7 @@ struct StreamReport {
     segments_written: usize,
     bytes_written: u64,
     indexes_deleted: usize,
+    storyboards_deleted: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     plan: Vec<Step>,
 }
@@ -70,7 +72,8 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         )));
     }
     let now_ms = args.streams.now_ms()?;
-    let request = Request { range: from..to, now_ms, agent_stopped: args.agent_stopped };
+    let budget = SeekBudget::default();
+    let request = Request { range: from..to, now_ms, agent_stopped: args.agent_stopped, budget };
     let streams =
         if args.dry_run { args.streams.to_read().await? } else { args.streams.to_change().await? };
     let mut reports = Vec::new();
@@ -100,6 +103,7 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
                 segments_written: plan_of.iter().filter(|step| step.write.is_some()).count(),
                 bytes_written: 0,
                 indexes_deleted: plan.indexes.len(),
+                storyboards_deleted: plan.storyboards.len(),
                 plan: plan_of,
             }
         } else {
@@ -112,6 +116,7 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
                 segments_written: done.written,
                 bytes_written: done.written_bytes,
                 indexes_deleted: done.indexes,
+                storyboards_deleted: done.storyboards,
                 plan: Vec::new(),
             }
         };
@@ -138,12 +143,13 @@ fn shown(report: &StreamReport) -> String {
     let would = if report.dry_run { "would be " } else { "" };
     text += &format!(
         "stream '{}': {} moments {would}forgotten; {} segments {would}deleted, {} written in their \
-         place, {} indexes deleted\n",
+         place, {} indexes and {} storyboards deleted\n",
         report.stream,
         report.moments_forgotten,
         report.segments_deleted,
         report.segments_written,
         report.indexes_deleted,
+        report.storyboards_deleted,
     );
     text
 }

@@ -15,8 +15,6 @@ use deskreel_upkeep::probe::{Finding, Wishes, init};
 
 Exit codes: 0 ready; 1 something that Deskreel needs does not work.")]
 pub(crate) struct Args {
-    #[command(flatten)]
-    place: Place,
     /// Days after which objects expire; segments are needed for 2
     #[arg(long, value_parser = clap::value_parser!(u32).range(2..=3650), default_value_t = 2)]
     days: u32,
@@ -26,10 +24,12 @@ pub(crate) struct Args {
     /// As JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    place: Place,
 }
 
 pub(super) async fn run(args: Args) -> Result<u8, Failure> {
-    let (_, options) = args.place.resolve_store()?;
+    let options = args.place.store();
     let store = options.open_bucket().await?;
     let run = format!("{:08x}", new_writer());
     let wishes = Wishes { days: args.days, origins: args.origin, run };

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::super::common::{Failure, print, progress};
 use super::super::operator::Streams;
 use crate::config::parse_duration;
-use deskreel_upkeep::plan::sweep::{Doomed, Reason, SweepPlan, SweepRule, plan};
+use deskreel_upkeep::plan::sweep::{Doomed, Reason, SweepPlan, SweepRule};
 use deskreel_upkeep::survey::StreamObjects;
 use deskreel_upkeep::sweep::execute;
 
@@ -89,9 +89,9 @@ async fn sweep(
         })
         .await?;
     bar.finish_and_clear();
-    let plan = plan(&survey.segments, &survey.unreadable, &survey.index_entries, rule);
+    let plan = survey.sweep(rule);
     if !dry_run {
-        let bar = progress((plan.segments.len() + plan.indexes.len()) as u64, "deleting");
+        let bar = progress(plan.doomed().count() as u64, "deleting");
         execute(objects, &plan, |done| bar.inc(done)).await?;
         bar.finish_and_clear();
     }
@@ -112,7 +112,8 @@ fn rows(objects: &StreamObjects, plan: &SweepPlan) -> Vec<Row> {
     let stream = objects.stream();
     let segments = plan.segments.iter().map(|d| row(stream.segment_key(d.entry.id), d));
     let indexes = plan.indexes.iter().map(|d| row(stream.index_key(d.entry.id.first_ms), d));
-    segments.chain(indexes).collect()
+    let storyboards = plan.storyboards.iter().map(|d| row(stream.storyboard_key(d.entry.id), d));
+    segments.chain(indexes).chain(storyboards).collect()
 }
 
 fn shown(report: &StreamReport, dry_run: bool) -> String {

@@ -46,6 +46,11 @@ impl Player {
                     let span = span.clone();
                     self.pack_bytes(&span, transfer.fresh, status, &body);
                 }
+                Job::Board(id) => {
+                    if self.boards.arrived(*id, Some(&body)) {
+                        self.tell(Event::Storyboard);
+                    }
+                }
                 _ => self.listing(now_ms, transfer, &body),
             },
             verdict => self.refused(now_ms, transfer, verdict, status),
@@ -78,6 +83,9 @@ impl Player {
                 self.discovery.found_indexes(wall_ms, [], true, &mut self.timeline);
             }
             Job::Summary(hour_ms, _) | Job::Index(hour_ms) => self.timeline.lose_index(*hour_ms),
+            // Nor does anything need storyboards.
+            Job::Boards(_) => self.boards.listed(now_ms, [], true),
+            Job::Board(id) => drop(self.boards.arrived(*id, None)),
             _ => {
                 let words = "the store refuses to list the stream";
                 self.unlistable = Some(format!("{words} (status {status})"));
@@ -145,7 +153,19 @@ impl Player {
                     _ => {}
                 }
             }
-            Job::Manifest(..) | Job::Packs(_) | Job::Summary(..) | Job::Index(_) => {}
+            Job::Boards(_) => {
+                let prefix = self.prefix(now_ms).to_owned();
+                let keys =
+                    listing.entries.iter().filter_map(|entry| entry.key.strip_prefix(&prefix));
+                let ids: Vec<SegmentId> =
+                    keys.filter_map(|key| SegmentId::from_storyboard_key(key).ok()).collect();
+                self.boards.listed(now_ms, ids, is_last);
+            }
+            Job::Manifest(..)
+            | Job::Packs(_)
+            | Job::Summary(..)
+            | Job::Index(_)
+            | Job::Board(_) => {}
         }
         if !is_last {
             transfer.page = listing.next;

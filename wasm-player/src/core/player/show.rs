@@ -27,7 +27,7 @@ impl Player {
         for _ in 0..TURNS {
             let aim = match self.aim {
                 Some(aim) => aim,
-                None if self.playback.is_playing() => Aim::At(self.playback.position(now_ms)),
+                None if self.playback.is_playing() => Aim::At(self.repeated_position(now_ms)),
                 None => return None,
             };
             match self.resolve(aim) {
@@ -35,7 +35,7 @@ impl Player {
                     let is_shown = self.shown.is_some_and(|(shown, _)| shown == key);
                     if is_shown && self.aim.is_none() {
                         match self.play_on(now_ms, key) {
-                            Next::Wake(wake_ms) => return wake_ms,
+                            Next::Wake(wake_ms) => return self.wake_for_repeat(now_ms, wake_ms),
                             Next::Again => continue,
                         }
                     }
@@ -243,12 +243,20 @@ impl Player {
             return;
         }
         let shown_away = self.shown.map_or(u64::MAX, |(key, _)| key.time_ms.abs_diff(time_ms));
+        let Some(key) = self.nearest(time_ms, shown_away) else { return };
+        if let Some(failures) = self.paint(key) {
+            self.begin_proof(failures);
+        }
+    }
+
+    /// The moment nearest to a time, less than `away_ms` from it, that is here whole.
+    pub(super) fn nearest(&self, time_ms: u64, away_ms: u64) -> Option<MomentKey> {
         let mut near: Vec<(u64, MomentKey)> = Vec::new();
         for id in self.sheets.keys() {
             let Some(sheet) = self.sheets.peek(id) else { continue };
             for (index, moment) in sheet.manifest.moments.iter().enumerate() {
                 let away = moment.time_ms.abs_diff(time_ms);
-                if away < shown_away {
+                if away < away_ms {
                     let (time_ms, segment) = (moment.time_ms, *id);
                     near.push((away, MomentKey { time_ms, segment, index }));
                 }
@@ -260,11 +268,8 @@ impl Player {
                 self.sheets.peek(&key.segment).into_iter().flat_map(|s| s.needs(key.index));
             needs.all(|pack| self.packs.contains(&pack.into()))
         };
-        let here = near.iter().take(MOST_NEAR).map(|(_, key)| *key);
-        let Some(key) = here.filter(|key| self.is_inside(*key)).find(is_here) else { return };
-        if let Some(failures) = self.paint(key) {
-            self.begin_proof(failures);
-        }
+        let near = near.iter().take(MOST_NEAR).map(|(_, key)| *key);
+        near.filter(|key| self.is_inside(*key)).find(is_here)
     }
 
     fn end_ms(&self) -> u64 {
@@ -303,21 +308,21 @@ impl Player {
         }
         match self.timeline.after(shown.time_ms) {
             Lookup::Found(next) => {
-                let active_ms = if self.skip_idle {
-                    self.timeline.next_active_ms(shown.time_ms).unwrap_or(next.time_ms)
-                } else {
-                    next.time_ms
-                };
-                let leap_to_ms = active_ms.max(next.time_ms);
+                let leap_to_ms = self.next_worth_ms(shown.time_ms).max(next.time_ms);
                 if leap_to_ms - shown.time_ms <= longest_ms {
                     return Next::Wake(self.wake_at(now_ms, next.time_ms));
                 }
-                // Nothing happens until then: the picture is held for its own time and no longer.
-                if position_ms < held_until_ms {
+                // Nothing happens until then: the picture is held for its own time and no longer; at
+                // all only if something happened in it.
+                let is_skipped = self.skip_idle && self.timeline.is_idle(shown.time_ms);
+                if position_ms < held_until_ms && !is_skipped {
                     return Next::Wake(self.wake_at(now_ms, held_until_ms));
                 }
                 self.playback.jump(now_ms, leap_to_ms);
                 Next::Again
+            }
+            Lookup::Nothing if self.repeat.is_some() && position_ms < held_until_ms => {
+                Next::Wake(self.wake_at(now_ms, held_until_ms))
             }
             Lookup::Nothing => self.end(now_ms, shown.time_ms),
             missing => {
@@ -325,6 +330,15 @@ impl Player {
                 Next::Wake(self.wake_at(now_ms, held_until_ms))
             }
         }
+    }
+
+    /// What playing forward goes to after a moment: with idle stretches skipped, the next moment in
+    /// which something happened, or the newest if nothing did since.
+    fn next_worth_ms(&self, time_ms: u64) -> u64 {
+        if !self.skip_idle {
+            return 0;
+        }
+        self.timeline.next_active_ms(time_ms).or(self.timeline.newest_ms()).unwrap_or(0)
     }
 
     fn is_inside(&self, key: MomentKey) -> bool {
@@ -343,6 +357,11 @@ impl Player {
     }
 
     fn end(&mut self, now_ms: u64, position_ms: u64) -> Next {
+        if let Some((from_ms, to_ms)) = self.repeat {
+            let start_ms = if self.playback.is_backward() { to_ms } else { from_ms };
+            self.playback.jump(now_ms, start_ms);
+            return Next::Again;
+        }
         self.playback.jump(now_ms, position_ms);
         self.stop(now_ms);
         self.ended = true;

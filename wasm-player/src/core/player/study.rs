@@ -22,8 +22,14 @@ const PAIRS: usize = 100;
 impl Player {
     /// Begins to study a region; one at a time.
     pub(super) fn begin_study(&mut self, id: u32, region: Region) {
+        self.end_study();
         let (open, told) = (Vec::new(), (0, 0));
-        if let Some(before) = self.study.replace(Study { id, region, open, is_sure: true, told }) {
+        self.study = Some(Study { id, region, open, is_sure: true, told });
+    }
+
+    /// Ends the study under way without an answer.
+    pub(super) fn end_study(&mut self) {
+        if let Some(before) = self.study.take() {
             self.tell(Event::RegionFound { id: before.id, times: Vec::new(), sure: false });
         }
     }

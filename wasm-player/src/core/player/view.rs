@@ -1,8 +1,12 @@
 //! What can be asked of a player without changing it.
 
+use deskreel_format::SegmentId;
+
 use super::{Aim, Player, Proof};
 use crate::core::access::Grant;
+use crate::core::boards::Thumbnail;
 use crate::core::compositor::Surface;
+use crate::core::preview::{self, Preview};
 use crate::core::sheet::MomentKey;
 use crate::core::timeline::{Gap, Mark};
 
@@ -47,7 +51,39 @@ impl Player {
 
     /// The stretches without screenshots in the window.
     pub fn gaps(&self) -> Vec<Gap> {
-        self.timeline.gaps(&self.marks())
+        self.window().map_or_else(Vec::new, |window| self.timeline.gaps(&self.marks(), window))
+    }
+
+    /// Time of the newest screenshot known, UTC milliseconds.
+    pub fn newest_ms(&self) -> Option<u64> {
+        self.timeline.newest_ms()
+    }
+
+    /// The server's clock, UTC milliseconds; this machine's while it is not known.
+    pub fn wall_ms(&self, now_ms: u64) -> u64 {
+        self.access.wall_ms(now_ms)
+    }
+
+    /// The stretch that playing repeats, UTC milliseconds.
+    pub fn repeated(&self) -> Option<(u64, u64)> {
+        self.repeat
+    }
+
+    /// The screenshot nearest to a time that is here whole, drawn small. Asks for nothing.
+    pub fn preview(&self, time_ms: u64, most: u32) -> Option<Preview> {
+        let key = self.nearest(time_ms, u64::MAX)?;
+        let sheet = self.sheets.peek(&key.segment)?;
+        preview::draw(&sheet.manifest, key.index, most, |key| self.packs.peek(&key))
+    }
+
+    /// The small picture nearest to a time out of the storyboards that are here. Asks for nothing.
+    pub fn thumbnail(&self, time_ms: u64) -> Option<Thumbnail<'_>> {
+        self.boards.nearest(time_ms)
+    }
+
+    /// The image of a storyboard that is here, a JPEG.
+    pub fn storyboard(&self, id: SegmentId) -> Option<&[u8]> {
+        self.boards.board(id).map(|board| board.image.as_slice())
     }
 
     /// Milliseconds between screenshots as planned.

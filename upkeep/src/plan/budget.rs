@@ -21,7 +21,7 @@ pub struct SeekBudget {
 impl Default for SeekBudget {
     /// Chosen from measurements; see docs/MEASUREMENTS.md.
     fn default() -> Self {
-        Self { packs: 28, floor_bytes: 600_000, factor: 4.0, low_mark: 0.9 }
+        Self { packs: 16, floor_bytes: 400_000, factor: 3.0, low_mark: 0.9 }
     }
 }
 
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn within_budget_nothing_is_stored_again() {
-        let few = [PackUse { pack: 1, len: 599_000, tiles: 100, shown: 1 }];
+        let few = [PackUse { pack: 1, len: 399_000, tiles: 100, shown: 1 }];
         assert!(packs_to_clean(&few, &SeekBudget::default()).is_empty());
         assert!(packs_to_clean(&[], &SeekBudget::default()).is_empty());
     }

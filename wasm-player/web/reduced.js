@@ -1,0 +1,30 @@
+// A copy of the picture for where it is shown much smaller than it is: browsers sample a canvas that is
+// reduced to less than half with gaps, which breaks its text.
+
+export class Reduced {
+  canvas = document.createElement("canvas");
+
+  constructor() {
+    this.canvas.className = "reduced";
+    this.canvas.hidden = true;
+    this.canvas.setAttribute("aria-hidden", "true");
+  }
+
+  /** Shows an area of `source` at `scale` device pixels per pixel; nothing where that is not needed. */
+  show(source, area, scale) {
+    const [width, height] = [area.width * scale, area.height * scale].map(Math.round);
+    this.canvas.hidden = scale >= 0.5 || width < 1 || height < 1;
+    if (this.canvas.hidden) {
+      return;
+    }
+    if (this.canvas.width !== width || this.canvas.height !== height) {
+      this.canvas.width = width;
+      this.canvas.height = height;
+    }
+    const context = this.canvas.getContext("2d");
+    context.imageSmoothingQuality = "high";
+    // Between monitors there is nothing.
+    context.clearRect(0, 0, width, height);
+    context.drawImage(source, area.x, area.y, area.width, area.height, 0, 0, width, height);
+  }
+}
