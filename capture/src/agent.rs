@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use deskreel_format::{Grid, Manifest, StreamName, TileHash};
+use deskreel_format::shown::{ShownCell, shown_cells};
+use deskreel_format::{StreamName, TileHash};
 use deskreel_store::{ObjectStore, Put, StoreError};
 
 use crate::core::known::{KnownTiles, PackTiles};
@@ -145,47 +146,23 @@ async fn tiles_of(
     let manifest = &segment.manifest;
     let mut packs = Vec::new();
     if manifest.tile == settings.tile {
-        for (number, pack) in manifest.packs.iter().enumerate() {
+        for (pack, shown) in manifest.packs.iter().zip(shown_cells(manifest)) {
             if pack.segment != entry.id {
                 continue;
             }
             let decoded = reader.pack(*pack, manifest.tile).await?;
-            // A tile's hash covers its real size, which only a cell that shows it tells.
-            let mut hashes: Vec<Option<TileHash>> = vec![None; pack.tiles as usize];
-            each_cell(manifest, |grid, cell, reference| {
-                if reference.pack as usize == number
-                    && let Some(tile) = decoded.tile(reference.slot)
-                {
-                    let hash = &mut hashes[reference.slot as usize];
-                    hash.get_or_insert_with(|| {
-                        TileHash::of_padded(&settings.domain, grid, cell, tile)
-                    });
-                }
-            });
+            let hash = |(slot, shown): (u32, Option<ShownCell>)| {
+                let ShownCell { grid, cell, .. } = shown?;
+                let tile = decoded.tile(slot)?;
+                Some(TileHash::of_padded(&settings.domain, &grid, cell, tile))
+            };
             // A slot that no cell shows cannot be told apart; a hash of nothing never matches.
-            let nothing = TileHash([0; 16]);
-            let hashes = hashes.into_iter().map(|hash| hash.unwrap_or(nothing)).collect();
+            let hash = |slot| hash(slot).unwrap_or(TileHash([0; 16]));
+            let hashes = (0..).zip(shown).map(hash).collect();
             packs.push(PackTiles { pack: *pack, hashes });
         }
     }
     Ok(KnownSegment { id: entry.id, packs })
-}
-
-fn each_cell(manifest: &Manifest, mut visit: impl FnMut(&Grid, usize, deskreel_format::TileRef)) {
-    for moment in &manifest.moments {
-        let layout = &manifest.layouts[moment.layout as usize];
-        let Ok(grids) = layout.grids(manifest.tile) else { continue };
-        for change in moment.changes.iter() {
-            let mut cell = change.cell as usize;
-            for grid in &grids {
-                if cell < grid.cells() {
-                    visit(grid, cell, change.to);
-                    break;
-                }
-                cell -= grid.cells();
-            }
-        }
-    }
 }
 
 /// Uploads segments. The caller sees to it that each goes after those that it refers to.

@@ -8,10 +8,13 @@ use deskreel_capture::core::known::KnownTiles;
 use deskreel_capture::core::recorder::{Recorder, Settings};
 use deskreel_capture::source::Surface;
 use deskreel_format::codec::Codec;
+use deskreel_format::manifest::COMMONS_WRITER;
 use deskreel_format::roll::roll_hour;
+use deskreel_format::sharing::{CommonsIndex, CommonsPack};
 use deskreel_format::time::{HOUR_MS, hour_start};
 use deskreel_format::{
-    DomainKey, Limits, Manifest, PackRef, Picture, Segment, SegmentId, TileRef, TileSize,
+    DomainKey, Grid, Limits, Manifest, PackRef, Picture, Segment, SegmentId, TileHash, TileRef,
+    TileSize,
 };
 use proptest::prelude::*;
 
@@ -49,6 +52,8 @@ enum Act {
     Lose(prop::sample::Index),
     /// Another writer: a clock went back, or so.
     Writer,
+    /// The commons hold tiles of these colours from now on, besides what they held, or instead.
+    Commons(Vec<u8>, bool),
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
@@ -58,8 +63,26 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         1 => (1..15_u64).prop_map(Act::Wait),
         1 => any::<prop::sample::Index>().prop_map(Act::Lose),
         1 => Just(Act::Writer),
+        2 => (prop::collection::vec(0..30_u8, 1..12), any::<bool>())
+            .prop_map(|(of, besides)| Act::Commons(of, besides)),
     ];
     prop::collection::vec(act, 1..120)
+}
+
+/// A pack of the commons with tiles of these colours.
+fn shared(domain: &DomainKey, first_ms: u64, colours: &[u8]) -> CommonsPack {
+    let tile = TileSize::new(SIDE).expect("a size");
+    let grid = Grid::new(SIDE, SIDE, tile).expect("a size");
+    let mut colours = colours.to_vec();
+    colours.sort_unstable();
+    colours.dedup();
+    let hash = |colour: &u8| {
+        let rgb = vec![*colour; (SIDE * SIDE * 3) as usize];
+        TileHash::of_cell(domain, &grid, &rgb, SIDE as usize, 0)
+    };
+    let segment = SegmentId { first_ms, writer: COMMONS_WRITER };
+    let pack = PackRef { segment, offset: 60, len: 90, tiles: colours.len() as u32 };
+    CommonsPack { tile, pack, hashes: colours.iter().map(hash).collect() }
 }
 
 /// Records; returns the manifests as they came to lie and the colours of each cell at each time.
@@ -82,7 +105,7 @@ fn record(acts: &[Act], room: usize) -> (Vec<Manifest>, HashMap<u64, Vec<u8>>) {
             manifests.push(segment.manifest);
         }
     };
-    let mut first_ms = None;
+    let (mut first_ms, mut commons) = (None, CommonsIndex::default());
     for act in acts {
         match act {
             Act::Paint(at, colours) => {
@@ -106,6 +129,13 @@ fn record(acts: &[Act], room: usize) -> (Vec<Manifest>, HashMap<u64, Vec<u8>>) {
                 seal(&mut recorder, &mut manifests);
                 writer += 1;
                 recorder.change_writer(writer);
+            }
+            Act::Commons(colours, besides) => {
+                if !besides {
+                    commons.packs.clear();
+                }
+                commons.packs.push(shared(&DomainKey::new([3; 32]), time_ms, colours));
+                recorder.set_commons(&commons);
             }
         }
         // A segment never spans a lease: agents seal it after ten minutes at most.
@@ -233,4 +263,20 @@ fn tiles_past_their_lease_are_said_to_be_the_same_in_a_chain_without_break() {
     assert!(check(&manifests, &screens) > 6);
     let moments = moments(&manifests);
     assert_eq!(moments.first().map(|first| first.1), moments.last().map(|last| last.1));
+}
+
+#[test]
+fn tiles_of_the_commons_are_shown_from_there_and_said_to_be_what_they_were_before() {
+    let paint = |at, colours: &[u8]| Act::Paint(at, colours.to_vec());
+    let mut acts = vec![paint(0, &[1, 2, 3, 4, 5, 6]), Act::Seal];
+    // Colour 9 is never stored; 1 and 2 are found in the commons once their lease is over.
+    acts.extend([Act::Wait(5), Act::Commons(vec![1, 2, 9], true), paint(20, &[9]), Act::Seal]);
+    acts.extend([Act::Wait(LEASE / STEP - 8), paint(21, &[9]), Act::Seal]);
+    let (manifests, screens) = record(&acts, 1_000);
+    assert!(check(&manifests, &screens) >= 6);
+    let last = manifests.last().expect("a manifest");
+    let screen = last.screen(last.moments.len() - 1).expect("a moment");
+    let writer = |cell: usize| last.packs[screen.cells[cell].pack as usize].segment.writer;
+    assert_eq!([0, 1, 20, 21].map(writer), [COMMONS_WRITER; 4]);
+    assert_eq!(writer(2), 1);
 }

@@ -37,6 +37,12 @@ pub enum FormatError {
         /// Part of the format.
         what: &'static str,
     },
+    /// Not sealed with this key: of another sharing domain, or changed since.
+    #[error("{what} is not sealed with this domain key: it is another domain's, or was changed")]
+    Seal {
+        /// Part of the format.
+        what: &'static str,
+    },
     /// A value contradicts the format.
     #[error("{what} is invalid at byte {at}: {reason}")]
     Invalid {

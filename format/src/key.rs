@@ -66,6 +66,16 @@ impl StreamName {
         format!("storyboards/{}/{}/{time_ms:013}", self.0, hour_path(time_ms))
     }
 
+    /// Prefix of all lists of candidates of this stream, with its final slash.
+    pub fn candidates_prefix(&self) -> String {
+        format!("{CANDIDATES_PREFIX}{}/", self.0)
+    }
+
+    /// Key of a list of candidates of this stream: its time and the run that made it.
+    pub fn candidates_key(&self, id: SegmentId) -> String {
+        format!("{CANDIDATES_PREFIX}{}/{}/{id}.can", self.0, hour_path(id.first_ms))
+    }
+
     /// Key of a segment of this stream; of an object of the commons, which are those of no stream.
     pub fn segment_key(&self, id: SegmentId) -> String {
         if id.writer == COMMONS_WRITER {
@@ -84,6 +94,12 @@ impl StreamName {
         format!("segments/{}/{}/{time_ms:013}", self.0, hour_path(time_ms))
     }
 }
+
+/// Prefix of all lists of candidates, with its final slash.
+pub const CANDIDATES_PREFIX: &str = "commons/candidates/";
+
+/// Key of the index of the commons.
+pub const COMMONS_INDEX: &str = "commons/index";
 
 /// Prefix of all objects that desktops of an organisation share, with its final slash.
 pub const COMMONS_PREFIX: &str = "commons/packs/";
@@ -151,6 +167,17 @@ impl SegmentId {
         Self::from_path(key, "storyboard key", "storyboards/", ".sb", StreamName::storyboard_key)
     }
 
+    /// Reads stream and id out of a key made by [`StreamName::candidates_key`].
+    ///
+    /// # Errors
+    /// [`FormatError::Name`] for any other key.
+    pub fn from_candidates_key(key: &str) -> Result<(StreamName, Self), FormatError> {
+        let (what, root) = ("candidates key", CANDIDATES_PREFIX);
+        let id = Self::from_path(key, what, root, ".can", StreamName::candidates_key)?;
+        let stream = key[root.len()..].split('/').next().unwrap_or_default();
+        Ok((StreamName::parse(stream)?, id))
+    }
+
     fn from_path(
         key: &str,
         what: &'static str,
@@ -214,6 +241,11 @@ mod tests {
         assert_eq!(board, "storyboards/desk-1/2024-03-01/00/1709251200000-000000ab.sb");
         assert_eq!(SegmentId::from_storyboard_key(&board).unwrap(), id);
         assert!(SegmentId::from_storyboard_key(&key).is_err());
+        let list = stream.candidates_key(id);
+        assert_eq!(list, "commons/candidates/desk-1/2024-03-01/00/1709251200000-000000ab.can");
+        assert_eq!(SegmentId::from_candidates_key(&list), Ok((stream.clone(), id)));
+        assert!(SegmentId::from_candidates_key(&board).is_err());
+        assert!(list.starts_with(&stream.candidates_prefix()));
         assert!(SegmentId::from_key(&board).is_err());
         assert!(stream.storyboards_from(id.first_ms) < board);
         assert!(stream.segments_from(id.first_ms) < key);

@@ -1,5 +1,6 @@
 //! How the surfaces (monitors) of a desktop lie beside each other.
 
+use crate::codec::TilePos;
 use crate::error::check_limit;
 use crate::wire::{Reader, put_varint, zigzag};
 use crate::{FormatError, Grid, Limits, TileSize};
@@ -115,4 +116,24 @@ impl Layout {
         }
         Ok(Self { surfaces })
     }
+}
+
+/// Surface and local cell of a cell of the whole screen.
+pub fn locate(grids: &[Grid], cell: usize) -> (usize, usize) {
+    let mut local = cell;
+    for (surface, grid) in grids.iter().enumerate() {
+        if local < grid.cells() {
+            return (surface, local);
+        }
+        local -= grid.cells();
+    }
+    (grids.len().saturating_sub(1), 0)
+}
+
+/// Where a cell lies when the surfaces stand one below the other.
+pub fn position(grids: &[Grid], cell: usize) -> TilePos {
+    let (surface, local) = locate(grids, cell);
+    let above: u32 = grids[..surface].iter().map(Grid::rows).sum();
+    let cols = grids.get(surface).map_or(1, |grid| grid.cols() as usize);
+    TilePos { row: above + (local / cols) as u32, col: (local % cols) as u32 }
 }

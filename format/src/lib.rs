@@ -20,6 +20,8 @@ pub mod picture;
 pub mod roll;
 pub mod seek;
 pub mod segment;
+pub mod sharing;
+pub mod shown;
 pub mod storyboard;
 pub mod summary;
 pub mod tile;

@@ -54,6 +54,8 @@ pub struct Forgotten {
     pub indexes: usize,
     /// Storyboards that are gone.
     pub storyboards: usize,
+    /// Lists of candidates that are gone: they tell of tiles by their hashes.
+    pub lists: usize,
 }
 
 /// What would be done, from a survey.
@@ -91,11 +93,15 @@ pub async fn execute(
     progress: impl Fn(&str, u64, u64),
 ) -> Result<Forgotten, UpkeepError> {
     let mut forgotten = Forgotten::default();
+    let mut are_lists_gone = false;
     for round in 0..ROUNDS {
         let survey = objects.survey(|done, of| progress("reading", done, of)).await?;
         // Later on the youngest are our own.
         if round == 0 {
             check_silence(objects, request, &survey)?;
+        }
+        if !std::mem::replace(&mut are_lists_gone, true) {
+            forgotten.lists = delete_lists(objects).await?;
         }
         let plan = prepare(objects, &survey, &request.range)?;
         let is_done = plan.replacements.is_empty() && plan.indexes.is_empty();
@@ -232,6 +238,16 @@ async fn manifest(objects: &StreamObjects, entry: Entry) -> Result<Manifest, Upk
             Err(UpkeepError::Unreadable { count: 1, object: object(), what })
         }
     }
+}
+
+/// Deletes the stream's lists of candidates: all, for what they say of it says nothing of when.
+async fn delete_lists(objects: &StreamObjects) -> Result<usize, StoreError> {
+    let listed = objects.store.list_all(&objects.stream.candidates_prefix()).await?;
+    let keys: Vec<String> = listed.into_iter().map(|meta| meta.key).collect();
+    for batch in keys.chunks(BATCH) {
+        objects.store.delete(batch).await?;
+    }
+    Ok(keys.len())
 }
 
 async fn delete(

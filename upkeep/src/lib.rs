@@ -8,6 +8,7 @@ pub mod forget;
 pub mod plan;
 pub mod probe;
 pub mod rollup;
+pub mod share;
 pub mod survey;
 pub mod sweep;
 

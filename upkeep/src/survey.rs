@@ -1,8 +1,9 @@
 //! Reads everything that is stored of a stream, but for pixels.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use deskreel_format::manifest::INDEX_WRITER;
+use deskreel_format::manifest::{COMMONS_WRITER, INDEX_WRITER};
 use deskreel_format::seek::first_read;
 use deskreel_format::segment::SegmentHeader;
 use deskreel_format::{FormatError, Index, Limits, Segment, SegmentId, Storyboard, StreamName};
@@ -54,6 +55,8 @@ pub struct Survey {
     pub index_entries: Vec<Entry>,
     /// All storyboards, whole or not.
     pub storyboards: Vec<Entry>,
+    /// The objects of the commons that segments and indexes refer to, by time.
+    pub commons: Vec<Facts>,
     /// What is wrong with objects by themselves.
     pub problems: Vec<Problem>,
 }
@@ -219,7 +222,37 @@ impl StreamObjects {
             done += 1;
             progress(done, of);
         }
+        self.survey_commons(&mut survey).await?;
         Ok(survey)
+    }
+
+    /// Reads the objects of the commons that the survey's manifests show. One that is missing is told
+    /// by the audit of whoever refers to it.
+    async fn survey_commons(&self, survey: &mut Survey) -> Result<(), StoreError> {
+        let manifests = survey.segments.iter().chain(&survey.indexes);
+        let shown = manifests.flat_map(|facts| &facts.uses).map(|shown| shown.pack.segment);
+        let commons: BTreeSet<SegmentId> =
+            shown.filter(|id| id.writer == COMMONS_WRITER).collect();
+        let requests = commons.into_iter().map(|id| async move {
+            let answer = async {
+                let meta = self.store.head(&self.stream.segment_key(id)).await?;
+                let entry = Entry { id, size: meta.size, modified_ms: meta.modified_ms };
+                Ok((entry, self.segment(entry).await?))
+            };
+            (id, answer.await)
+        });
+        let mut answers = stream::iter(requests).buffered(PARALLEL);
+        while let Some((id, answer)) = answers.next().await {
+            match answer {
+                Ok((entry, segment)) => survey.commons.push(Facts::of(entry, &segment.manifest)),
+                Err(ObjectError::Gone) => {}
+                Err(ObjectError::Store(error)) => return Err(error),
+                Err(ObjectError::Damaged(error)) => {
+                    survey.problem(Fault::Unreadable, self.stream.segment_key(id), error);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The manifest of a segment, by one or two ranged requests.
@@ -290,6 +323,7 @@ impl Survey {
             segments: &self.segments,
             unreadable: &unreadable,
             indexes: &self.indexes,
+            commons: &self.commons,
         };
         let mut problems = self.problems.clone();
         problems.extend(crate::plan::audit::audit(seen, now_ms));

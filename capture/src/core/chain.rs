@@ -37,6 +37,11 @@ impl ChainKeeper {
         self.same.extend((0_u32..).zip(hashes).filter_map(pair));
     }
 
+    /// A tile is shown from another place from here on.
+    pub(super) fn moved(&mut self, from: Place, to: Place) {
+        self.same.push((from, to));
+    }
+
     /// Another screenshot was added as moment `index` of the segment.
     pub(super) fn add(&mut self, time_ms: u64, index: usize) {
         match (index, self.last_ms) {

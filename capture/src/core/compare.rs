@@ -1,5 +1,7 @@
 //! What a screenshot is compared with, and what came of it.
 
+use std::collections::HashMap;
+
 use deskreel_format::{Digest, Layout, TileHash};
 
 use super::known::Place;
@@ -22,6 +24,8 @@ pub(super) struct Lookup {
     pub(super) places: Vec<Option<Place>>,
     /// Cells whose tile must be stored, ascending.
     pub(super) missing: Vec<usize>,
+    /// Tiles that were found in the commons alone.
+    pub(super) borrowed: HashMap<TileHash, Place>,
     pub(super) changed: usize,
     /// Places of the screenshot before, if its layout was the same.
     pub(super) before: Option<Vec<Place>>,

@@ -33,6 +33,10 @@ pub struct KnownTiles {
     lease_ms: u64,
     packs: Vec<PackRef>,
     places: HashMap<TileHash, Place>,
+    /// What the commons hold, whether or not this desktop has shown it.
+    shared: HashMap<TileHash, Place>,
+    /// Numbers of the packs of the commons.
+    commons: HashMap<PackRef, u32>,
     /// Tiles were forgotten that the screenshots of the last day may show.
     forgot: bool,
 }
@@ -48,7 +52,8 @@ impl KnownTiles {
 
     /// The same with room for about `room` tiles; beyond that the oldest packs are forgotten.
     pub fn with_room(lease_ms: u64, room: usize) -> Self {
-        Self { room, lease_ms, packs: Vec::new(), places: HashMap::new(), forgot: false }
+        let (places, shared, commons) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { room, lease_ms, packs: Vec::new(), places, shared, commons, forgot: false }
     }
 
     /// Number of tiles.
@@ -75,6 +80,32 @@ impl KnownTiles {
     /// Where a tile is, if it may be referred to at `now_ms`.
     pub fn find(&self, hash: &TileHash, now_ms: u64) -> Option<Place> {
         self.places.get(hash).copied().filter(|place| self.in_lease(place.pack, now_ms))
+    }
+
+    /// From now on the commons hold just these packs, oldest first; of a tile that lies there twice the
+    /// younger place counts.
+    pub fn set_commons(&mut self, packs: &[PackTiles]) {
+        self.shared.clear();
+        for PackTiles { pack, hashes } in packs {
+            let next = self.packs.len() as u32;
+            let number = *self.commons.entry(*pack).or_insert(next);
+            if number == next {
+                self.packs.push(*pack);
+            }
+            let places = (0..).map(|slot| Place { pack: number, slot });
+            self.shared.extend(hashes.iter().copied().zip(places));
+        }
+        self.shared.shrink_to_fit();
+    }
+
+    /// Where the commons hold a tile, if it may be referred to at `now_ms`.
+    pub fn find_shared(&self, hash: &TileHash, now_ms: u64) -> Option<Place> {
+        self.shared.get(hash).copied().filter(|place| self.in_lease(place.pack, now_ms))
+    }
+
+    /// From now on this tile is known at `place`, in the commons. Returns where it was.
+    pub(super) fn adopt(&mut self, hash: TileHash, place: Place) -> Option<Place> {
+        self.places.insert(hash, place)
     }
 
     /// Where tiles were last, whether or not they may still be referred to.
@@ -203,6 +234,24 @@ mod tests {
         let mut known = KnownTiles::new(100);
         known.learn(&pack(1_000, &[1]));
         assert!(known.find(&TileHash([1; 16]), 5).is_some());
+    }
+
+    #[test]
+    fn what_the_commons_hold_is_found_beside_what_is_known_and_keeps_its_number() {
+        let mut known = KnownTiles::new(100);
+        known.learn(&pack(1_000, &[1]));
+        let hash = |byte| TileHash([byte; 16]);
+        known.set_commons(&[pack(1_010, &[1, 2]), pack(1_050, &[2])]);
+        assert_eq!(known.find(&hash(2), 1_060), None);
+        let young = Some(Place { pack: 2, slot: 0 });
+        assert_eq!(known.find_shared(&hash(2), 1_149), young);
+        assert_eq!(known.find_shared(&hash(2), 1_150), None);
+        assert_eq!(known.find_shared(&hash(1), 1_109), Some(Place { pack: 1, slot: 0 }));
+        known.set_commons(&[pack(1_050, &[2])]);
+        assert_eq!(known.find_shared(&hash(2), 1_060), young);
+        assert_eq!(known.find_shared(&hash(1), 1_060), None);
+        assert_eq!(known.adopt(hash(2), young.unwrap()), None);
+        assert_eq!(known.find(&hash(2), 1_060), young);
     }
 
     #[test]

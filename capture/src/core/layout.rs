@@ -1,7 +1,6 @@
-//! Where cells lie on the monitors, and what a manifest says of those.
+//! What a manifest says of the monitors.
 
-use deskreel_format::codec::TilePos;
-use deskreel_format::{Grid, Layout, SurfaceInfo};
+use deskreel_format::{Layout, SurfaceInfo};
 
 use crate::source::Surface;
 
@@ -16,24 +15,4 @@ pub(super) fn layout_of(surfaces: &[Surface]) -> Layout {
         height: s.picture.height(),
     };
     Layout { surfaces: surfaces.iter().map(info).collect() }
-}
-
-/// Surface and cell of a global cell number.
-pub(super) fn locate(grids: &[Grid], cell: usize) -> (usize, usize) {
-    let mut local = cell;
-    for (surface, grid) in grids.iter().enumerate() {
-        if local < grid.cells() {
-            return (surface, local);
-        }
-        local -= grid.cells();
-    }
-    (grids.len() - 1, 0)
-}
-
-/// Where a cell lies when the surfaces stand one below the other.
-pub(super) fn position(grids: &[Grid], cell: usize) -> TilePos {
-    let (surface, local) = locate(grids, cell);
-    let above: u32 = grids[..surface].iter().map(Grid::rows).sum();
-    let cols = grids[surface].cols() as usize;
-    TilePos { row: above + (local / cols) as u32, col: (local % cols) as u32 }
 }

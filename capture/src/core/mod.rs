@@ -15,6 +15,7 @@ pub mod rival;
 pub mod sampling;
 pub mod screen;
 pub mod sealed;
+mod sharing;
 pub mod shot;
 pub mod spread;
 pub mod storyboard;

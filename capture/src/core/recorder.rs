@@ -1,8 +1,11 @@
 //! From screenshots to segments: compares, hashes, looks up, packs.
 
+mod sharing;
+
 use std::collections::HashMap;
 
 use deskreel_format::codec::{Codec, TilePos};
+use deskreel_format::layout::{locate, position};
 use deskreel_format::segment::MAX_SPAN_MS;
 use deskreel_format::{
     Absence, CellChange, Digest, DomainKey, FormatError, Grid, Layout, Manifest, Moment,
@@ -13,10 +16,11 @@ use super::budget::{PackUse, SeekBudget, packs_to_clean};
 use super::chain::ChainKeeper;
 use super::compare::{Lookup, Previous, digests};
 use super::known::{KnownTiles, PackTiles, Place};
-use super::layout::{layout_of, locate, position};
+use super::layout::layout_of;
 use super::packing::code;
 use super::screen::Screen;
 use super::sealed::{Sealed, refers};
+use super::sharing::Sharer;
 pub use super::shot::{RecordError, Shot};
 use super::storyboard::{Board, Storyboards};
 use super::tail::Tail;
@@ -78,6 +82,8 @@ pub struct Recorder {
     chain: ChainKeeper,
     /// Only where they are wanted.
     boards: Option<Storyboards>,
+    /// Only where tiles are shared.
+    sharer: Option<Sharer>,
 }
 
 impl Recorder {
@@ -85,8 +91,21 @@ impl Recorder {
     pub fn new(settings: Settings, writer: u32, known: KnownTiles) -> Self {
         let (previous, open, absences) = (None, None, Vec::new());
         let (own, tail) = (Screen::default(), Tail::default());
-        let (shots, boards, chain) = (0, None, ChainKeeper::default());
-        Self { settings, writer, known, previous, open, absences, tail, own, shots, chain, boards }
+        let (shots, boards, sharer, chain) = (0, None, None, ChainKeeper::default());
+        Self {
+            settings,
+            writer,
+            known,
+            previous,
+            open,
+            absences,
+            tail,
+            own,
+            shots,
+            chain,
+            boards,
+            sharer,
+        }
     }
 
     /// From here on, storyboards are made too, see [`Recorder::take_boards`].
@@ -127,6 +146,9 @@ impl Recorder {
     pub fn forget_segments(&mut self, gone: impl Fn(&SegmentId) -> bool) {
         debug_assert!(self.open.is_none(), "a segment being built may refer to what is forgotten");
         self.known.retain_segments(|id| !gone(id));
+        if let Some(sharer) = &mut self.sharer {
+            sharer.forget_segments(&gone);
+        }
         self.chain.end();
         // The places of the screen before may lie in them; its cells are looked up again.
         self.previous = None;
@@ -203,16 +225,19 @@ impl Recorder {
         let previous = self.previous.take().filter(fits);
         let digests = digests(screen, previous.as_ref());
         let mut lookup = self.look_up(time_ms, &grids, screen, previous);
-        let clean = self.clean_plan(time_ms, &lookup.places);
-        let again = self.mark_again(&clean, &mut lookup);
-        let new_tiles = lookup.missing.len() - again;
+        let new_tiles = lookup.missing.len();
+        let past = self.renew_leases(time_ms, &mut lookup);
+        let clean = self.clean_plan(&lookup.places);
+        let again = past + self.mark_again(&clean, &mut lookup);
         let id = self.open_id(time_ms);
         self.store_missing(id, &grids, screen.surfaces(), &mut lookup)?;
+        let from_commons = self.adopt(&mut lookup);
         let shot = Shot {
             cells: lookup.places.len(),
             changed: lookup.changed,
             new_tiles,
             stored_again: again,
+            from_commons,
         };
         let changed = MomentSummary::share(shot.changed, shot.cells);
         self.tail.add(MomentSummary { time_ms, changed, idle });
@@ -228,6 +253,9 @@ impl Recorder {
         if self.known.take_forgot() {
             self.known.keep(&hashes, &places);
             self.chain.end();
+        }
+        if let Some(sharer) = &mut self.sharer {
+            sharer.see(time_ms, &hashes, &places, &self.known);
         }
         self.shots += 1;
         self.previous = Some(Previous { layout, digests, hashes, places, number: self.shots });
@@ -247,7 +275,7 @@ impl Recorder {
         let total = grids.iter().map(Grid::cells).sum();
         let mut hashes = Vec::with_capacity(total);
         let mut places: Vec<Option<Place>> = Vec::with_capacity(total);
-        let mut missing = Vec::new();
+        let (mut missing, mut borrowed) = (Vec::new(), HashMap::new());
         let mut changed = 0;
         for ((grid, surface), dirty) in grids.iter().zip(screen.surfaces()).zip(screen.dirty()) {
             let picture = &surface.picture;
@@ -272,20 +300,24 @@ impl Recorder {
                     continue;
                 }
                 changed += 1;
-                let place = self.known.find(&hash, now_ms);
+                let mut place = self.known.find(&hash, now_ms);
                 if place.is_none() {
-                    missing.push(global);
+                    place = self.known.find_shared(&hash, now_ms);
+                    match place {
+                        Some(shared) => drop(borrowed.insert(hash, shared)),
+                        None => missing.push(global),
+                    }
                 }
                 hashes.push(hash);
                 places.push(place);
             }
         }
-        Lookup { hashes, places, missing, changed, before: previous.map(|p| p.places) }
+        let before = previous.map(|p| p.places);
+        Lookup { hashes, places, missing, borrowed, changed, before }
     }
 
-    /// The packs whose shown tiles are to be stored again: those past the lease, then those that
-    /// the seek budget asks for.
-    fn clean_plan(&self, now_ms: u64, places: &[Option<Place>]) -> Vec<u32> {
+    /// The packs whose shown tiles are to be stored again to keep the seek budget.
+    fn clean_plan(&self, places: &[Option<Place>]) -> Vec<u32> {
         let mut shown: Vec<Place> = places.iter().flatten().copied().collect();
         shown.sort_unstable();
         shown.dedup();
@@ -299,13 +331,7 @@ impl Recorder {
                 }
             }
         }
-        let (kept, mut clean): (Vec<PackUse>, Vec<u32>) = {
-            let (kept, old): (Vec<PackUse>, Vec<PackUse>) =
-                uses.into_iter().partition(|u| self.known.in_lease(u.pack, now_ms));
-            (kept, old.into_iter().map(|u| u.pack).collect())
-        };
-        clean.extend(packs_to_clean(&kept, &self.settings.budget));
-        clean
+        packs_to_clean(&uses, &self.settings.budget)
     }
 
     /// Takes the place from every cell that refers to a pack in `clean`; returns how many

@@ -13,6 +13,8 @@ pub struct Shot {
     pub new_tiles: usize,
     /// Cells whose tile was stored again to keep the seek budget or the lease.
     pub stored_again: usize,
+    /// Cells whose tile is shown from the commons from here on.
+    pub from_commons: usize,
 }
 
 /// Why a screenshot was refused. The recorder stays as it was.

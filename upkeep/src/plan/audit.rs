@@ -67,16 +67,18 @@ pub struct Seen<'a> {
     pub unreadable: &'a [SegmentId],
     /// Its indexes.
     pub indexes: &'a [Facts],
+    /// The objects of the commons that it refers to.
+    pub commons: &'a [Facts],
 }
 
 /// Everything that is wrong with the structure of a stream at `now_ms`, in the order of objects.
 /// Whether a reference resolves matters only for moments that can still be shown.
 pub fn audit(seen: Seen<'_>, now_ms: u64) -> Vec<Problem> {
-    let Seen { stream, segments, unreadable, indexes } = seen;
+    let Seen { stream, segments, unreadable, indexes, commons } = seen;
     let places = Places {
         stream,
         oldest_shown: now_ms.saturating_sub(WINDOW_MS),
-        own: segments.iter().map(|s| (s.entry.id, s.own.iter().copied().collect())).collect(),
+        own: segments.iter().chain(commons).map(|s| (s.entry.id, s.own.iter().copied().collect())).collect(),
         unreadable: unreadable.iter().copied().collect(),
     };
     let mut problems = Vec::new();
@@ -211,7 +213,7 @@ mod tests {
 
     fn faults(segments: &[Facts], indexes: &[Facts], now_ms: u64) -> Vec<(Fault, Option<u64>)> {
         let stream = StreamName::parse("desk").unwrap();
-        let seen = Seen { stream: &stream, segments, unreadable: &[id(77)], indexes };
+        let seen = Seen { stream: &stream, segments, unreadable: &[id(77)], indexes, commons: &[] };
         audit(seen, now_ms).into_iter().map(|problem| (problem.fault, problem.time_ms)).collect()
     }
 

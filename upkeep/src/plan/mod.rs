@@ -7,6 +7,7 @@ pub mod forget;
 mod heir;
 pub mod rewrite;
 pub mod rollup;
+pub mod share;
 pub mod sweep;
 
 /// Moments can be shown for so long, milliseconds; readers show no older ones.
