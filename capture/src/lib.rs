@@ -5,6 +5,7 @@
 pub mod agent;
 pub mod begin;
 pub mod cli;
+pub mod commons;
 pub mod config;
 pub mod control;
 pub mod core;

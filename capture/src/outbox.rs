@@ -1,8 +1,9 @@
 //! The outbox at work: segments go to disk first, then to the bucket, whatever network, store and disk
 //! do meanwhile. What to do is decided by [`core::outbox`](crate::core::outbox).
 
-mod boards;
+mod beside;
 mod rolling;
+mod sharing;
 mod uploading;
 mod watching;
 
@@ -18,6 +19,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::agent::AgentError;
+use crate::commons::CommonsReader;
 use crate::core::known::PackTiles;
 use crate::core::outbox::{Outbox as Queue, Parcel, Room, gaps};
 use crate::core::recorder::Recorder;
@@ -29,8 +31,9 @@ use crate::recording::Delivery;
 use crate::rival::Rival;
 use crate::spool::Spool;
 
-use self::boards::Boards;
+use self::beside::Beside;
 use self::rolling::Rolling;
+use self::sharing::Sharing;
 use self::uploading::{Way, run};
 
 /// What an outbox works with.
@@ -56,6 +59,8 @@ pub struct Setup {
     pub live: bool,
     /// Writers of this agent's earlier runs.
     pub own: HashSet<u32>,
+    /// Share tiles with other desktops: what was read of the commons so far.
+    pub share: Option<CommonsReader>,
 }
 
 /// How an outbox does.
@@ -139,7 +144,8 @@ struct Shared {
     live: bool,
     state: Mutex<State>,
     rolling: Mutex<Rolling>,
-    boards: Mutex<Boards>,
+    beside: Mutex<Beside>,
+    sharing: Option<Sharing>,
     own: HashSet<u32>,
     /// Another agent that records the stream and was there before.
     rival: watch::Sender<Option<Rival>>,
@@ -200,7 +206,8 @@ impl Outbox {
             live: setup.live,
             state: Mutex::new(state),
             rolling: Mutex::default(),
-            boards: Mutex::default(),
+            beside: Mutex::default(),
+            sharing: setup.share.map(Sharing::new),
             own,
             rival: watch::Sender::new(None),
             news: Notify::new(),
@@ -241,21 +248,21 @@ impl Outbox {
 
     /// To the uploader; it is kept in memory alone.
     pub fn deliver_board(&self, board: Board) {
-        self.shared.boards().add(board);
+        self.shared.beside().add(self.shared.stream.storyboard_key(board.id), board.bytes);
         self.shared.changed();
     }
 
-    /// Waits until no storyboard waits, for at most `patience`; what waits longer is lost.
-    pub async fn finish_boards(&self, patience: Duration) {
+    /// Waits until nothing beside the segments waits, for at most `patience`; what waits longer is lost.
+    pub async fn finish_beside(&self, patience: Duration) {
         let mut changes = self.shared.changes.subscribe();
         let uploaded = async {
-            while !self.shared.boards().is_empty() {
+            while !self.shared.beside().is_empty() {
                 // The sender lives as long as this outbox does.
                 let _ = changes.changed().await;
             }
         };
         if tokio::time::timeout(patience, uploaded).await.is_err() {
-            tracing::warn!("the last storyboards could not be stored");
+            tracing::warn!("the last storyboards and lists could not be stored");
         }
     }
 
@@ -345,6 +352,7 @@ impl Delivery for Arc<Outbox> {
     /// Between two segments the recorder is given the gaps that nothing told of yet; and where the
     /// outbox needs a cut, it forgets what has not arrived.
     fn prepare(&mut self, recorder: &mut Recorder) {
+        self.shared.exchange(recorder);
         if recorder.pending() > 0 {
             return;
         }

@@ -5,6 +5,8 @@
 #[path = "lambda/runtime_api.rs"]
 mod runtime_api;
 
+use deskreel_format::sharing::{CandidateGroup, Candidates};
+use deskreel_format::{DomainKey, SegmentId, StreamName, TileSize};
 use deskreel_server::token::{AUDIENCE, Claims, ISSUER, KeyRing, Role};
 use deskreel_store::{ObjectStore, Put, PutMode};
 use deskreel_tests::minio::Minio;
@@ -166,12 +168,48 @@ async fn sweep_rollup_and_audit_take_schedules_s3_events_and_wishes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn share_reads_the_secret_of_the_desktops_at_each_round() {
+    let Some(minio) = minio() else { return };
+    let store = minio.store("screens", "").await.unwrap();
+    let mut share = start(env!("CARGO_BIN_EXE_deskreel-fn-share"), &minio).await;
+    // No secret, no sharing: the invocation fails and says what is missing.
+    let outcome = share.invoke(SCHEDULE.as_bytes()).await;
+    assert!(matches!(&outcome, Outcome::Failure(said) if said.contains("access/domain.key")));
+    store.put("access/domain.key", "our secret\n".into(), put()).await.unwrap();
+    let key = DomainKey::derive("our secret");
+    let now_ms = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
+    for (stream, writer) in [("ann", 1), ("bob", 2)] {
+        let segment = SegmentId { first_ms: now_ms - 1_000, writer };
+        let tile = TileSize::new(16).unwrap();
+        let groups = vec![CandidateGroup { segment, tiles: vec![[7; 8]] }];
+        let list = Candidates { tile, groups, votes: vec![] }.encode(&key).unwrap();
+        let stream = StreamName::parse(stream).unwrap();
+        store.put(&stream.candidates_key(segment), list.into(), put()).await.unwrap();
+    }
+    for event in [SCHEDULE, "{}", "{\"dry_run\": true}"] {
+        let answer = share.answer(event.as_bytes()).await;
+        assert_eq!(answer["statusCode"], 200, "{answer}");
+        let report = &answer["report"];
+        assert_eq!((&report["streams"], &report["lists"]), (&json!(2), &json!(2)), "{report}");
+        // The segment that is named never came.
+        let skipped = u64::from(!event.contains("dry_run"));
+        assert_eq!((&report["skipped"], &report["bytes"]), (&json!(skipped), &json!(0)));
+    }
+    for event in MALFORMED.iter().filter(|event| !event.contains("requestContext")) {
+        assert_eq!(share.answer(event.as_bytes()).await["statusCode"], 400, "{event}");
+    }
+    assert!(share.is_alive());
+    assert!(!share.log().contains("our secret"), "the secret is in the log");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_function_that_cannot_start_says_which_variable_is_wrong() {
     for program in [
         env!("CARGO_BIN_EXE_deskreel-fn-grant"),
         env!("CARGO_BIN_EXE_deskreel-fn-sweep"),
         env!("CARGO_BIN_EXE_deskreel-fn-rollup"),
         env!("CARGO_BIN_EXE_deskreel-fn-audit"),
+        env!("CARGO_BIN_EXE_deskreel-fn-share"),
     ] {
         let output = std::process::Command::new(program).env_clear().output().unwrap();
         assert!(!output.status.success());

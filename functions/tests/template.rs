@@ -66,7 +66,7 @@ fn the_bucket_is_private_encrypted_and_outlives_the_stack() {
 fn everything_that_people_recorded_expires_and_uploads_do_not_linger() {
     let bucket = resource("Bucket");
     let rules = bucket["LifecycleConfiguration"]["Rules"].as_array().unwrap();
-    for prefix in ["segments/", "index/", "storyboards/"] {
+    for prefix in deskreel_format::key::KINDS {
         let rule = rules.iter().find(|rule| rule["Prefix"] == prefix).unwrap();
         assert_eq!(rule["Status"], "Enabled");
         assert_eq!(rule["ExpirationInDays"], json!({ "Ref": "KeepDays" }), "{prefix}");
@@ -108,7 +108,7 @@ fn keys_of_grants_replace_only_indexes_and_delete_nothing() {
     let policy = statements(&resource("BucketPolicy")["PolicyDocument"]);
     let create = policy.iter().find(|s| s["Sid"] == "GrantsCreateOnly").unwrap();
     assert_eq!((&create["Effect"], &create["Action"]), (&json!("Deny"), &json!("s3:PutObject")));
-    let kinds = ["segments", "storyboards"]
+    let kinds = ["segments", "storyboards", "commons"]
         .map(|kind| json!({ "Fn::Sub": format!("${{Bucket.Arn}}/{kind}/*") }));
     assert_eq!(create["Resource"], json!(kinds));
     assert_eq!(create["Condition"]["Null"]["s3:if-none-match"], "true");
@@ -136,7 +136,8 @@ fn each_function_may_do_its_own_work_and_no_more() {
     assert_eq!(allowed(&grant["Policies"]), ["s3:GetObject", "s3:ListBucket"]);
     assert_eq!(allowed(&resource("MayGrant")), ["sts:AssumeRole"]);
     let sweep = resource("SweepFunction");
-    assert_eq!(allowed(&sweep["Policies"]), ["s3:DeleteObject", "s3:GetObject", "s3:ListBucket"]);
+    let verbs = ["s3:DeleteObject", "s3:GetObject", "s3:GetObject", "s3:ListBucket"];
+    assert_eq!(allowed(&sweep["Policies"]), verbs);
     let kinds = ["segments", "index", "storyboards"]
         .map(|kind| json!({ "Fn::Sub": format!("${{Bucket.Arn}}/{kind}/*") }));
     assert_eq!(statements(&sweep["Policies"])[0]["Resource"], json!(kinds));
@@ -147,7 +148,31 @@ fn each_function_may_do_its_own_work_and_no_more() {
             assert_eq!(statement["Resource"], json!([{ "Fn::Sub": "${Bucket.Arn}/index/*" }]));
         }
     }
-    assert_eq!(allowed(&resource("AuditFunction")["Policies"]), ["s3:GetObject", "s3:ListBucket"]);
+    let audit = resource("AuditFunction");
+    assert_eq!(allowed(&audit["Policies"]), ["s3:GetObject", "s3:ListBucket"]);
+    // All that a survey reads.
+    let kinds = ["segments", "index", "storyboards", "commons/packs"]
+        .map(|kind| json!({ "Fn::Sub": format!("${{Bucket.Arn}}/{kind}/*") }));
+    assert_eq!(statements(&audit["Policies"])[0]["Resource"], json!(kinds));
+    let share = resource("ShareFunction");
+    assert_eq!(allowed(&share["Policies"]), ["s3:GetObject", "s3:ListBucket", "s3:PutObject"]);
+    for statement in statements(&share["Policies"]) {
+        if actions(&statement).contains(&"s3:PutObject".to_owned()) {
+            let text = statement["Resource"].to_string();
+            assert!(!text.contains("segments") && !text.contains("access"), "{text}");
+        }
+    }
+    // Nobody else reads the secret of the desktops.
+    let all = ["AWS::Serverless::Function", "AWS::IAM::Role"].into_iter().flat_map(of_type);
+    let reads = |policies: &Value| {
+        let text = policies.to_string();
+        text.contains("domain.key") || text.contains("access/*")
+    };
+    let readers: Vec<(String, Value)> = all.filter(|(_, f)| reads(&f["Policies"])).collect();
+    assert_eq!(
+        readers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        ["ShareFunction"]
+    );
     for (name, function) in of_type("AWS::Serverless::Function") {
         let list = statements(&function["Policies"]);
         for statement in list {
@@ -161,7 +186,7 @@ fn each_function_may_do_its_own_work_and_no_more() {
 
 #[test]
 fn the_schedules_send_what_the_functions_understand() {
-    for name in ["SweepFunction", "RollupFunction", "AuditFunction"] {
+    for name in ["SweepFunction", "RollupFunction", "AuditFunction", "ShareFunction"] {
         let schedule = &resource(name)["Events"]["Schedule"];
         assert_eq!(schedule["Type"], "ScheduleV2");
         let input = schedule["Properties"]["Input"].as_str().unwrap();

@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Rollup(Rollup),
     /// Hold what manifests promise against what is there, in all streams of a bucket
     Audit(Work),
+    /// Copy tiles that several desktops show to where all of them find them
+    Share(Share),
     /// Print the root access key, as shell exports
     Credentials(Credentials),
     /// Print completions for a shell
@@ -77,6 +79,8 @@ pub(crate) struct Serve {
     /// How often the hours of agents that died get their index, such as 1h; 0 for never
     #[arg(long, value_name = "TIME", env = "DESKREEL_ROLLUP_EVERY", default_value = "1h")]
     pub(crate) rollup_every: String,
+    #[command(flatten)]
+    pub(crate) share: ShareArgs,
     /// Age in days at which a newly made bucket's recordings are deleted; 0 keeps them
     #[arg(long, value_name = "DAYS", env = "DESKREEL_KEEP_DAYS", default_value_t = 2)]
     pub(crate) keep_days: u32,
@@ -147,6 +151,22 @@ pub(crate) struct Gateway {
     /// How often the hours of agents that died get their index, such as 1h; 0 for never
     #[arg(long, value_name = "TIME", env = "DESKREEL_ROLLUP_EVERY", default_value = "1h")]
     pub(crate) rollup_every: String,
+    #[command(flatten)]
+    pub(crate) share: ShareArgs,
+}
+
+/// How tiles are shared between desktops beside serving.
+#[derive(Debug, Args)]
+pub(crate) struct ShareArgs {
+    /// A file with the domain key of the desktops that share tiles; without it nothing is shared
+    #[arg(long, value_name = "FILE", env = "DESKREEL_DOMAIN_KEY_FILE")]
+    pub(crate) domain_key_file: Option<PathBuf>,
+    /// How often tiles are shared then, such as 1h; 0 for never
+    #[arg(long, value_name = "TIME", env = "DESKREEL_SHARE_EVERY", default_value = "1h")]
+    pub(crate) share_every: String,
+    /// So many streams must show a tile before it is shared
+    #[arg(long, value_name = "COUNT", env = "DESKREEL_SHARE_STREAMS", default_value_t = 2, value_parser = clap::value_parser!(u16).range(2..))]
+    pub(crate) share_streams: u16,
 }
 
 #[derive(Debug, Subcommand)]
@@ -273,4 +293,27 @@ pub(crate) struct Rollup {
     /// So long after its end, and after the last segment that came to it, an hour is left to its agent
     #[arg(long, value_name = "TIME", default_value = "15m")]
     pub(crate) grace: String,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Desktops that record with --share and one --domain-key list what stays on their screens. What several of
+them show is stored once more, for all; they refer to it instead of storing it for themselves. Prints a
+report as JSON.
+
+Examples:
+  deskreel-server share --store s3://screens --domain-key-file domain.key
+  deskreel-server share --store s3://screens --domain-key-file domain.key --streams 5 --dry-run")]
+pub(crate) struct Share {
+    #[command(flatten)]
+    pub(crate) bucket: BucketArgs,
+    /// A file with the domain key of the desktops that share
+    #[arg(long, value_name = "FILE", env = "DESKREEL_DOMAIN_KEY_FILE")]
+    pub(crate) domain_key_file: PathBuf,
+    /// So many streams must show a tile
+    #[arg(long, value_name = "COUNT", env = "DESKREEL_SHARE_STREAMS", default_value_t = 2, value_parser = clap::value_parser!(u16).range(2..))]
+    pub(crate) streams: u16,
+    /// Say what would be done and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }

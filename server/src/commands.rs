@@ -17,6 +17,7 @@ use deskreel_server::token::{
 use deskreel_server::work;
 use deskreel_server::{AuthToken, ConfigError, Door};
 use deskreel_store::{S3Config, S3Store};
+use deskreel_upkeep::share::Sharing;
 
 use crate::cli;
 
@@ -65,7 +66,8 @@ pub(crate) async fn gateway(args: cli::Gateway) -> anyhow::Result<Gateway> {
     if sts.endpoint.is_none() && sts.role_arn.is_none() {
         bail!("on AWS name the role that keys get a part of: --role-arn ARN");
     }
-    let upkeep = work::scheduled(store.clone(), Arc::new(SystemClock), every(&args.rollup_every)?);
+    let schedule = schedule(&args.rollup_every, &args.share)?;
+    let upkeep = work::scheduled(store.clone(), Arc::new(SystemClock), schedule);
     let bucket = Arc::new(Sts::connect(sts, store).await);
     let tokens = tokens.map(|(trust, revoked)| Verifier::new(trust, revoked));
     let door = Door { operator, tokens };
@@ -123,6 +125,31 @@ pub(crate) async fn work(args: cli::Work, kind: Kind) -> anyhow::Result<bool> {
     };
     writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
     Ok(well)
+}
+
+/// Shares tiles once.
+pub(crate) async fn share(args: cli::Share) -> anyhow::Result<()> {
+    let key = work::domain_key_file(&args.domain_key_file)?;
+    let sharing = Sharing { streams: args.streams.into(), ..Sharing::new(key) };
+    let now_ms = u64::try_from(SystemClock.now_ms()).unwrap_or_default();
+    let report = work::shared(bucket(&args.bucket).await?, &sharing, now_ms, args.dry_run).await?;
+    writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
+    Ok(())
+}
+
+/// What a server does beside serving.
+pub(crate) fn schedule(
+    rollup_every: &str,
+    args: &cli::ShareArgs,
+) -> anyhow::Result<work::Schedule> {
+    let share = match (&args.domain_key_file, every(&args.share_every)?) {
+        (Some(file), Some(every)) => {
+            let key = work::domain_key_file(file)?;
+            Some((every, Sharing { streams: args.share_streams.into(), ..Sharing::new(key) }))
+        }
+        _ => None,
+    };
+    Ok(work::Schedule { rollup_every: every(rollup_every)?, share })
 }
 
 /// Makes keys and tokens.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
 use crate::token::{Revocations, Trust};
+use crate::work::Schedule;
 
 /// Shorter tokens could be guessed.
 const MIN_TOKEN_CHARS: usize = 16;
@@ -33,8 +34,8 @@ pub struct ServeConfig {
     pub keep_days: Option<u32>,
     /// How often lifecycle rules are enforced.
     pub lifecycle_every: Duration,
-    /// How often the hours of agents that died get their index; `None` for never.
-    pub rollup_every: Option<Duration>,
+    /// What upkeep the server does beside serving.
+    pub schedule: Schedule,
     /// Longest time that keys hold, seconds; at most a week.
     pub longest_grant_s: i64,
     /// What tells the time to everything but signatures.
@@ -53,7 +54,7 @@ impl ServeConfig {
             tokens: None,
             keep_days: Some(2),
             lifecycle_every: Duration::from_secs(600),
-            rollup_every: None,
+            schedule: Schedule::default(),
             longest_grant_s: crate::embedded::MAX_EXPIRY_S,
             clock: Arc::new(SystemClock),
         }

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Command::Sweep(args) => work(args, Kind::Sweep),
         Command::Rollup(args) => rollup(args),
         Command::Audit(args) => work(args, Kind::Audit),
+        Command::Share(args) => share(args),
         Command::Token { command } => commands::token(command),
         Command::Credentials(args) => credentials(&args),
         Command::Completions { shell } => {
@@ -82,6 +83,11 @@ async fn work(args: cli::Work, kind: Kind) -> anyhow::Result<()> {
     anyhow::bail!("something is wrong; the report says what")
 }
 
+#[tokio::main]
+async fn share(args: cli::Share) -> anyhow::Result<()> {
+    commands::share(args).await
+}
+
 fn rollup(args: cli::Rollup) -> anyhow::Result<()> {
     let grace = commands::every(&args.grace)?.unwrap_or_default();
     work(args.work, Kind::Rollup { grace })
@@ -98,7 +104,7 @@ async fn serve(args: cli::Serve) -> anyhow::Result<()> {
         auth_token,
         tokens: commands::trust(&args.trust)?,
         longest_grant_s: commands::seconds(&args.max_grant)?,
-        rollup_every: commands::every(&args.rollup_every)?,
+        schedule: commands::schedule(&args.rollup_every, &args.share)?,
         keep_days: (args.keep_days > 0).then_some(args.keep_days),
         ..ServeConfig::new(args.data)
     };

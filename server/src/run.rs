@@ -140,10 +140,10 @@ pub async fn start(config: ServeConfig) -> Result<Running, StartError> {
     let (stop, stopped) = oneshot::channel::<()>();
     let itself = itself(addr, &credentials, &config.bucket);
     let itself = Arc::new(S3Store::connect(&itself).await.map_err(StartError::Itself)?);
-    let rollups = work::scheduled(itself, config.clock.clone(), config.rollup_every);
+    let upkeep = work::scheduled(itself, config.clock.clone(), config.schedule);
     let expiry = lifecycle::run(disk, config.clock, config.lifecycle_every);
     let background = async move {
-        tokio::join!(rollups, expiry);
+        tokio::join!(upkeep, expiry);
     };
     let serving = tokio::spawn(serve(listener, router, stopped, background));
     tracing::info!(%addr, data = %config.data.display(), bucket = config.bucket, "listening");

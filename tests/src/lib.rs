@@ -6,6 +6,7 @@ pub mod days;
 pub mod desktop;
 pub mod endpoint;
 pub mod fault_proxy;
+pub mod fleet;
 pub mod kills;
 pub mod load;
 pub mod minio;

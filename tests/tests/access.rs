@@ -211,7 +211,11 @@ async fn verbs(
 
 /// What must come of a verb.
 fn expected(place: &Place, role: &str, whose: &str, kind: &str, verb: &str) -> &'static str {
-    let readable = whose == "own" || (kind == "commons" && role == "view");
+    let readable = match kind {
+        "commons/packs" => role == "view",
+        "commons/candidates" => false,
+        _ => whose == "own",
+    };
     let writes = whose == "own" && role == "upload";
     match verb {
         "get" | "head" | "list" if readable => "yes",
@@ -240,7 +244,9 @@ async fn each_role_opens_exactly_what_the_table_says() -> Result<()> {
                 ("own", "desk", "storyboards"),
                 ("other", "lab", "segments"),
                 ("other", "desk2", "segments"),
-                ("other", "common", "commons"),
+                ("other", "2026-01-01", "commons/packs"),
+                ("own", "desk", "commons/candidates"),
+                ("other", "lab", "commons/candidates"),
                 ("other", "x", "access"),
                 ("other", "x", "player"),
             ] {
@@ -256,6 +262,12 @@ async fn each_role_opens_exactly_what_the_table_says() -> Result<()> {
                 }
             }
             let s3 = client_of(&keys);
+            // Agents hear of what is shared, and nobody but the server says what that is.
+            place.root.put_object().bucket(BUCKET).key("commons/index").send().await?;
+            let index = s3.get_object().bucket(BUCKET).key("commons/index").send().await;
+            assert_eq!(came(index), if role == "upload" { "yes" } else { "-" });
+            let index = s3.put_object().bucket(BUCKET).key("commons/index").send().await;
+            assert_eq!(came(index), "-");
             assert_eq!(came(s3.list_objects_v2().bucket(BUCKET).send().await), "-");
             let all = s3.list_objects_v2().bucket(BUCKET).prefix("segments/");
             assert_eq!(came(all.send().await), "-");

@@ -13,7 +13,9 @@ use bytes::Bytes;
 use deskreel_format::codec::Codec;
 use deskreel_format::key::{CANDIDATES_PREFIX, COMMONS_INDEX};
 use deskreel_format::manifest::COMMONS_WRITER;
-use deskreel_format::sharing::{Candidates, CommonsIndex, CommonsPack, MAX_SHARED_TILES, TilePrefix};
+use deskreel_format::sharing::{
+    Candidates, CommonsIndex, CommonsPack, MAX_SHARED_TILES, TilePrefix,
+};
 use deskreel_format::shown::{ShownCell, shown_cells};
 use deskreel_format::{
     DomainKey, FormatError, Limits, Links, Manifest, Pack, PackRef, Segment, SegmentId, TileHash,
@@ -118,15 +120,15 @@ pub async fn share(
             }
         }
     }
-    for (tile, packs) in copies(store, sharing, &plan.copy, &mut shared).await? {
+    for (tile, packs) in copies(store, sharing, plan.copy, &mut shared).await? {
         fresh.entry(tile).or_default().extend(packs);
     }
     let mut next = CommonsIndex {
         packs: plan.keep.iter().map(|number| index.packs[*number].clone()).collect(),
     };
     let newest_ms = index.packs.iter().map(|pack| pack.pack.segment.first_ms).max();
-    let mut first_ms = newest_ms.map_or(now_ms, |newest| now_ms.max(newest + 1));
-    for (tile, packs) in fresh {
+    let first_ms = newest_ms.map_or(now_ms, |newest| now_ms.max(newest + 1));
+    for (first_ms, (tile, packs)) in (first_ms..).zip(fresh) {
         let (object, mut packs) = object(first_ms, tile, packs)?;
         let key = deskreel_format::key::commons_key(first_ms);
         shared.bytes += object.len() as u64;
@@ -135,7 +137,6 @@ pub async fn share(
             outcome => outcome?,
         }
         next.packs.append(&mut packs);
-        first_ms += 1;
     }
     shared.packs = next.packs.len();
     if next != index {
@@ -180,9 +181,12 @@ async fn read_lists(
         is_young.then_some((meta.key, stream, id.first_ms))
     });
     let named: Vec<_> = named.collect();
-    let requests = named.into_iter().map(|(key, stream, time_ms)| async move {
-        let answer = store.get(&key, None).await;
-        (key, stream, time_ms, answer)
+    let requests = named.into_iter().map(|(key, stream, time_ms)| {
+        let store = store.clone();
+        async move {
+            let answer = store.get(&key, None).await;
+            (key, stream, time_ms, answer)
+        }
     });
     let mut answers = stream::iter(requests).buffered(PARALLEL);
     let mut lists = Vec::new();
@@ -217,13 +221,16 @@ async fn bytes_of(store: &dyn ObjectStore, pack: PackRef) -> Result<Vec<u8>, Str
 async fn copies(
     store: &Arc<dyn ObjectStore>,
     sharing: &Sharing,
-    sources: &[Source],
+    sources: Vec<Source>,
     shared: &mut Shared,
 ) -> Result<BTreeMap<TileSize, Packs>, ShareError> {
-    let requests = sources.iter().map(|source| async move {
-        let key = source.stream.segment_key(source.segment);
-        let answer = store.get(&key, None).await;
-        (source, key, answer)
+    let requests = sources.into_iter().map(|source| {
+        let store = store.clone();
+        async move {
+            let key = source.stream.segment_key(source.segment);
+            let answer = store.get(&key, None).await;
+            (source, key, answer)
+        }
     });
     let mut answers = stream::iter(requests).buffered(PARALLEL / 4);
     let mut packers: BTreeMap<TileSize, Packer> = BTreeMap::new();
@@ -238,11 +245,11 @@ async fn copies(
                 continue;
             }
         };
-        let packer = packers.entry(source.tile).or_insert_with(|| {
-            Packer::new(sharing.codec, source.tile, sharing.pack_pixels)
-        });
+        let packer = packers
+            .entry(source.tile)
+            .or_insert_with(|| Packer::new(sharing.codec, source.tile, sharing.pack_pixels));
         // Decoding and coding are work for a core, of some milliseconds.
-        let copied = tiles_of(&object, source, &sharing.key).and_then(|packs| {
+        let copied = tiles_of(&object, &source, &sharing.key).and_then(|packs| {
             let count = packs.iter().map(Vec::len).sum::<usize>();
             packs.into_iter().try_for_each(|tiles| packer.add(tiles)).map(|()| count)
         });

@@ -231,8 +231,7 @@ impl StreamObjects {
     async fn survey_commons(&self, survey: &mut Survey) -> Result<(), StoreError> {
         let manifests = survey.segments.iter().chain(&survey.indexes);
         let shown = manifests.flat_map(|facts| &facts.uses).map(|shown| shown.pack.segment);
-        let commons: BTreeSet<SegmentId> =
-            shown.filter(|id| id.writer == COMMONS_WRITER).collect();
+        let commons: BTreeSet<SegmentId> = shown.filter(|id| id.writer == COMMONS_WRITER).collect();
         let requests = commons.into_iter().map(|id| async move {
             let answer = async {
                 let meta = self.store.head(&self.stream.segment_key(id)).await?;

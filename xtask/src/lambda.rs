@@ -14,7 +14,7 @@ use crate::process;
 use crate::repo::Repo;
 
 /// The functions; their programs are `deskreel-fn-NAME`.
-const FUNCTIONS: [&str; 4] = ["grant", "sweep", "rollup", "audit"];
+const FUNCTIONS: [&str; 5] = ["grant", "sweep", "rollup", "audit", "share"];
 /// What Amazon Linux 2023 has: a program that asks for a newer C library does not start there.
 const GLIBC: (u32, u32) = (2, 34);
 

@@ -190,6 +190,10 @@ pub struct Recording {
     /// Secret of those desktops that may share tiles; the same on each of them
     #[arg(long, env = "DESKREEL_DOMAIN_KEY", hide_env_values = true, value_name = "SECRET")]
     pub domain_key: Option<Secret>,
+    /// Show tiles from what the desktops of this domain key share, and tell of what stays on this
+    /// screen; live recording only
+    #[arg(long, env = "DESKREEL_SHARE", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub share: bool,
 }
 
 /// The default tile size, pixels; chosen in docs/MEASUREMENTS.md.
@@ -224,6 +228,10 @@ impl Recording {
                 SeekBudget { packs, floor_bytes, factor, ..SeekBudget::default() }
             }
         };
+        if self.share && self.domain_key.is_none() {
+            let text = "sharing needs the secret of those desktops that share: --domain-key SECRET";
+            return Err(Failure::usage(text));
+        }
         let codec = Codec::ALL.into_iter().find(|codec| codec.name() == self.codec);
         let domain = self.domain_key.as_ref().map_or("this desktop alone", Secret::expose);
         Ok(Settings {

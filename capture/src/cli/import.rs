@@ -160,6 +160,8 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         clock: now_ms,
         live: false,
         own: HashSet::new(),
+        // What is imported is of another time than the commons.
+        share: None,
     })?;
     let mut skipped = 0;
     let tell = |skipped: u64, status: &Status| {
@@ -187,7 +189,7 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         }
     }
     outbox.wait_below(1, patience, |status| tell(skipped, status)).await?;
-    outbox.finish_boards(patience.max(BOARDS_PATIENCE)).await;
+    outbox.finish_beside(patience.max(BOARDS_PATIENCE)).await;
     if let Err(reason) = outbox.roll_rest(patience.max(ROLL_PATIENCE)).await {
         tracing::warn!(
             reason,

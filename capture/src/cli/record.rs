@@ -7,6 +7,7 @@ use super::capturing::Capturing;
 use super::common::{Failure, Place, Recording, Resolved, new_writer, now_ms, print, progress};
 use crate::agent::AgentError;
 use crate::begin::{Agent, Begun};
+use crate::commons::CommonsReader;
 use crate::config::show_time;
 use crate::control::daily::DailyFile;
 use crate::control::pause::{Pause, PauseFile};
@@ -114,6 +115,17 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         }
     }
     let before = last_run(&place, &begun).await?;
+    let mut commons = args.recording.share.then(|| CommonsReader::new(settings.domain.clone()));
+    // Before the first screenshot: it has most to show from there.
+    let shared = match (&mut commons, &begun.store) {
+        (Some(commons), Some(store)) => {
+            commons.look(store.as_ref()).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the commons cannot be read yet");
+                None
+            })
+        }
+        _ => None,
+    };
     let outbox = Arc::new(Outbox::start(outbox::Setup {
         options: place.store.clone(),
         store: begun.store,
@@ -125,6 +137,7 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         clock: now_ms,
         live: true,
         own: writers.all(),
+        share: commons,
     })?);
     // Only this sets it.
     let _ = outbox_slot.set(outbox.clone());
@@ -133,6 +146,12 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let mut recorder = Recorder::new(settings, writer, begun.start.known);
     if args.recording.storyboards {
         recorder.make_storyboards();
+    }
+    if args.recording.share {
+        recorder.share();
+    }
+    if let Some(index) = shared {
+        recorder.set_commons(&index);
     }
     let rival = Mutex::new(None);
     let stop = async {
@@ -157,7 +176,7 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let taken = recording::run(setup, ends, stop).await.map_err(Failure::failed)?;
     let flushed = flush(&outbox).await;
     if flushed.is_ok() {
-        outbox.finish_boards(BOARDS_PATIENCE).await;
+        outbox.finish_beside(BOARDS_PATIENCE).await;
     }
     print(&format!("{taken} screenshots of stream '{}' recorded\n", place.stream))?;
     let rival = rival.into_inner().unwrap_or_else(PoisonError::into_inner);

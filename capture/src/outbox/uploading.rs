@@ -11,7 +11,7 @@ use deskreel_store::{ObjectStore, StoreError};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::{Shared, boards, rolling, watching};
+use super::{Shared, beside, rolling, sharing, watching};
 use crate::agent::Uploader;
 use crate::core::outbox::{Turn, backoff};
 use crate::journal::{Journal, KnownSegment};
@@ -63,7 +63,8 @@ pub(super) async fn run(shared: Arc<Shared>, way: Way, mut journal: Journal) {
     };
     check_resumed(&shared, &store).await;
     let objects = StreamObjects::new(store.clone(), shared.stream.clone());
-    let boards = boards::run(&shared, store.clone());
+    let beside = beside::run(&shared, store.clone());
+    let sharing = sharing::run(&shared, store.clone());
     let uploader = Uploader::new(store, shared.stream.clone());
     let uploads = upload(&shared, &uploader, &mut journal);
     let watching = async {
@@ -71,7 +72,8 @@ pub(super) async fn run(shared: Arc<Shared>, way: Way, mut journal: Journal) {
             watching::run(&shared, objects.clone()).await;
         }
     };
-    tokio::join!(uploads, rolling::run(&shared, objects.clone(), shared.live), watching, boards);
+    let rolling = rolling::run(&shared, objects.clone(), shared.live);
+    tokio::join!(uploads, rolling, watching, beside, sharing);
 }
 
 async fn upload(shared: &Shared, uploader: &Uploader, journal: &mut Journal) {

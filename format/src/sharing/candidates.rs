@@ -166,7 +166,8 @@ mod tests {
     #[test]
     fn groups_of_no_desktop_and_counts_without_content_are_refused() {
         for writer in [INDEX_WRITER, COMMONS_WRITER] {
-            let groups = vec![CandidateGroup { segment: SegmentId { first_ms: 1, writer }, tiles: vec![] }];
+            let groups =
+                vec![CandidateGroup { segment: SegmentId { first_ms: 1, writer }, tiles: vec![] }];
             let list = Candidates { tile: TileSize::ALL[1], groups, votes: vec![] };
             assert!(list.encode(&DomainKey::new([1; 32])).is_err());
         }

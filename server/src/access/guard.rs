@@ -9,9 +9,9 @@ use s3s::dto::{ListObjectsV2Input, PutObjectInput};
 use s3s::path::S3Path;
 use s3s::{S3Request, S3Result, s3_error};
 
-use super::{BadKey, Grant, Role, RootCredentials, parse};
+use super::{BadKey, Grant, RootCredentials, parse};
 use crate::clock::Clock;
-use crate::grant::policy::{own, readable};
+use crate::grant::policy::{readable, readable_key, writable};
 
 /// Mark on a PUT request whose sender may not replace anything.
 #[derive(Debug, Clone, Copy)]
@@ -57,10 +57,11 @@ impl Guard {
 /// Whether a key limited to `grant` may do `operation` (S3's name of it) on this object.
 fn admits_object(grant: &Grant, operation: &str, key: &str) -> bool {
     match operation {
-        "GetObject" | "HeadObject" => readable(grant).iter().any(|own| key.starts_with(own)),
-        "PutObject" => {
-            grant.role == Role::Upload && own(grant).iter().any(|own| key.starts_with(own))
+        "GetObject" | "HeadObject" => {
+            let mut prefixes = readable(grant).into_iter();
+            prefixes.any(|prefix| key.starts_with(&prefix)) || readable_key(grant) == Some(key)
         }
+        "PutObject" => writable(grant).iter().any(|prefix| key.starts_with(prefix)),
         _ => false,
     }
 }
@@ -125,6 +126,7 @@ impl S3Access for Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Role;
 
     fn grant(role: Role) -> Grant {
         Grant { role, stream: "desk".parse().unwrap(), expires_at_ms: 0 }
@@ -134,14 +136,24 @@ mod tests {
     fn a_view_key_reads_its_stream_and_the_commons_and_no_more() {
         let view = grant(Role::View);
         for key in
-            ["segments/desk/x", "index/desk/2026-01-01/00", "storyboards/desk/x", "commons/x"]
+            ["segments/desk/x", "index/desk/2026-01-01/00", "storyboards/desk/x", "commons/packs/x"]
         {
             assert!(admits_object(&view, "GetObject", key), "{key}");
             assert!(!admits_object(&view, "PutObject", key), "{key}");
             assert!(!admits_object(&view, "DeleteObject", key), "{key}");
             assert!(!admits_object(&view, "GetObjectAcl", key), "{key}");
         }
-        for key in ["segments/desk", "segments/desk2/x", "segments/other/x", "player/x", "x", ""] {
+        for key in [
+            "commons/index",
+            "commons/candidates/desk/x",
+            "commons/x",
+            "segments/desk",
+            "segments/desk2/x",
+            "segments/other/x",
+            "player/x",
+            "x",
+            "",
+        ] {
             assert!(!admits_object(&view, "GetObject", key), "{key}");
         }
     }
@@ -155,7 +167,17 @@ mod tests {
             assert!(!admits_object(&upload, "DeleteObject", key), "{key}");
             assert!(!admits_object(&upload, "CopyObject", key), "{key}");
         }
-        for key in ["commons/x", "segments/other/x", "segments/deskx"] {
+        assert!(admits_object(&upload, "GetObject", "commons/index"));
+        assert!(!admits_object(&upload, "PutObject", "commons/index"));
+        assert!(admits_object(&upload, "PutObject", "commons/candidates/desk/x"));
+        assert!(!admits_object(&upload, "GetObject", "commons/candidates/desk/x"));
+        for key in [
+            "commons/packs/x",
+            "commons/indexes",
+            "commons/candidates/other/x",
+            "segments/other/x",
+            "segments/deskx",
+        ] {
             assert!(!admits_object(&upload, "PutObject", key), "{key}");
             assert!(!admits_object(&upload, "GetObject", key), "{key}");
         }
@@ -164,12 +186,20 @@ mod tests {
     #[test]
     fn a_listing_must_stay_inside_the_grant() {
         let view = grant(Role::View);
-        for prefix in ["segments/desk/", "segments/desk/2026", "index/desk/", "commons/"] {
+        for prefix in ["segments/desk/", "segments/desk/2026", "index/desk/", "commons/packs/"] {
             assert!(admits_listing(&view, prefix), "{prefix}");
         }
-        for prefix in ["", "segments/", "segments/desk", "segments/other/", "s", "commons"] {
+        for prefix in [
+            "",
+            "segments/",
+            "segments/desk",
+            "segments/other/",
+            "s",
+            "commons/",
+            "commons/candidates/desk/",
+        ] {
             assert!(!admits_listing(&view, prefix), "{prefix}");
         }
-        assert!(!admits_listing(&grant(Role::Upload), "commons/"));
+        assert!(!admits_listing(&grant(Role::Upload), "commons/packs/"));
     }
 }

@@ -1,5 +1,6 @@
 //! The inline session policy that limits temporary keys to one stream and to verbs. Pure.
 
+use deskreel_format::key::{CANDIDATES_PREFIX, COMMONS_INDEX, COMMONS_PREFIX};
 use serde_json::{Value, json};
 
 use crate::access::{Grant, Role};
@@ -32,13 +33,30 @@ pub(crate) fn own(grant: &Grant) -> Vec<String> {
     KINDS.map(|kind| format!("{kind}/{}/", grant.stream)).into()
 }
 
-/// The prefixes that keys for `grant` may read.
+/// The prefixes that keys for `grant` may read and list.
 pub(crate) fn readable(grant: &Grant) -> Vec<String> {
     let mut prefixes = own(grant);
     if grant.role == Role::View {
-        prefixes.push("commons/".to_owned());
+        prefixes.push(COMMONS_PREFIX.to_owned());
     }
     prefixes
+}
+
+/// The one key besides that keys for `grant` may read: agents learn from it what is shared.
+pub(crate) fn readable_key(grant: &Grant) -> Option<&'static str> {
+    (grant.role == Role::Upload).then_some(COMMONS_INDEX)
+}
+
+/// The prefixes below which keys for `grant` may store what is new.
+pub(crate) fn writable(grant: &Grant) -> Vec<String> {
+    match grant.role {
+        Role::View => Vec::new(),
+        Role::Upload => {
+            let mut prefixes = own(grant);
+            prefixes.push(format!("{CANDIDATES_PREFIX}{}/", grant.stream));
+            prefixes
+        }
+    }
 }
 
 /// The policy for `grant` on `bucket`, whose keys start with `prefix` (empty, or ending in `/`).
@@ -63,12 +81,14 @@ pub fn session_policy(
         }
         condition
     };
+    let mut read = arns(readable(grant));
+    read.extend(readable_key(grant).map(|key| format!("arn:aws:s3:::{bucket}/{prefix}{key}")));
     let listed: Vec<String> = readable(grant).iter().map(|own| format!("{prefix}{own}*")).collect();
     let mut statements = vec![
         json!({
             "Effect": "Allow",
             "Action": "s3:GetObject",
-            "Resource": arns(readable(grant)),
+            "Resource": read,
             "Condition": within(None),
         }),
         json!({
@@ -82,7 +102,7 @@ pub fn session_policy(
         let create = shape.create_only.then(|| ("Null", json!({ "s3:if-none-match": "false" })));
         // An index is a cache that anyone can make anew from the segments; a late segment changes it.
         let (indexes, rest): (Vec<String>, Vec<String>) =
-            own(grant).into_iter().partition(|own| own.starts_with("index/"));
+            writable(grant).into_iter().partition(|own| own.starts_with("index/"));
         for (prefixes, condition) in [(rest, create), (indexes, None)] {
             statements.push(json!({
                 "Effect": "Allow",

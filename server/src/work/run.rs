@@ -8,6 +8,7 @@ use deskreel_upkeep::abandoned;
 use deskreel_upkeep::plan::audit::Problem;
 use deskreel_upkeep::plan::rollup::Watch;
 use deskreel_upkeep::plan::sweep::SweepRule;
+use deskreel_upkeep::share::ShareError;
 use deskreel_upkeep::survey::{StreamObjects, streams};
 use deskreel_upkeep::sweep::execute;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -27,10 +28,18 @@ const TOLD: usize = 50;
 
 /// A job stopped half-way; run again it goes on.
 #[derive(Debug, thiserror::Error)]
-#[error("stream '{stream}': {source}")]
-pub struct WorkError {
-    stream: String,
-    source: StoreError,
+pub enum WorkError {
+    /// One stream's objects, or the list of streams, cannot be had.
+    #[error("stream '{stream}': {source}")]
+    Stream {
+        /// Which.
+        stream: String,
+        /// Why.
+        source: StoreError,
+    },
+    /// Tiles cannot be shared.
+    #[error(transparent)]
+    Share(#[from] ShareError),
 }
 
 /// What a sweep did.
@@ -85,15 +94,15 @@ pub struct RollupReport {
 async fn which(store: &dyn ObjectStore, job: &Job) -> Result<Vec<StreamName>, WorkError> {
     match &job.which {
         Which::Only(names) => Ok(names.iter().cloned().collect()),
-        Which::All => {
-            streams(store).await.map_err(|source| WorkError { stream: "(all)".to_owned(), source })
-        }
+        Which::All => streams(store)
+            .await
+            .map_err(|source| WorkError::Stream { stream: "(all)".to_owned(), source }),
     }
 }
 
 fn of(stream: &StreamName) -> impl FnOnce(StoreError) -> WorkError {
     let stream = stream.to_string();
-    move |source| WorkError { stream, source }
+    move |source| WorkError::Stream { stream, source }
 }
 
 /// Deletes what nothing that can be shown needs.

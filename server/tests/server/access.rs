@@ -72,7 +72,7 @@ async fn assert_nothing_but_reading_and_storing(server: &Server, s3: &Client) {
 async fn a_view_key_reads_its_stream_and_the_commons_and_nothing_else() {
     let server = Server::start().await;
     let view = server.granted("desk", "view").await;
-    for key in ["segments/desk/0", "index/desk/2026-01-01/00", "commons/pack"] {
+    for key in ["segments/desk/0", "index/desk/2026-01-01/00", "commons/packs/x"] {
         server.put(key, key.as_bytes()).await;
         assert_eq!(get(&view, key).await.unwrap(), key.as_bytes());
         view.head_object().bucket(BUCKET).key(key).send().await.unwrap();
@@ -81,7 +81,12 @@ async fn a_view_key_reads_its_stream_and_the_commons_and_nothing_else() {
     }
     assert_eq!(list(&view, "segments/desk/").await.unwrap(), ["segments/desk/0"]);
     assert_eq!(list(&view, "index/desk/2026").await.unwrap(), ["index/desk/2026-01-01/00"]);
-    assert_eq!(list(&view, "commons/").await.unwrap(), ["commons/pack"]);
+    assert_eq!(list(&view, "commons/packs/").await.unwrap(), ["commons/packs/x"]);
+    for key in ["commons/index", "commons/candidates/desk/x"] {
+        server.put(key, b"x").await;
+        assert_eq!(get(&view, key).await, None);
+    }
+    assert_eq!(list(&view, "commons/").await, Err(denied()));
     assert_nothing_but_reading_and_storing(&server, &view).await;
 }
 
@@ -108,8 +113,19 @@ async fn an_upload_key_creates_in_its_stream_and_replaces_only_indexes() {
         assert_eq!(get(&upload, key).await.unwrap(), b"first");
     }
     assert_eq!(list(&upload, "segments/desk/").await.unwrap(), ["segments/desk/0"]);
-    assert_eq!(refusal(put("commons/x", b"").send().await), denied());
-    assert_eq!(list(&upload, "commons/").await, Err(denied()));
+    // It tells of what it has to share, once, and hears of what is shared.
+    let list_key = "commons/candidates/desk/0";
+    put(list_key, b"first").send().await.unwrap();
+    let again = put(list_key, b"second").send().await;
+    assert_eq!(refusal(again), (412, "PreconditionFailed".into()));
+    server.put("commons/index", b"index").await;
+    assert_eq!(get(&upload, "commons/index").await.unwrap(), b"index");
+    for key in ["commons/index", "commons/packs/x", "commons/candidates/lab/0"] {
+        assert_eq!(refusal(put(key, b"").send().await), denied(), "{key}");
+    }
+    for prefix in ["commons/", "commons/packs/", "commons/candidates/desk/"] {
+        assert_eq!(list(&upload, prefix).await, Err(denied()), "{prefix}");
+    }
     assert_nothing_but_reading_and_storing(&server, &upload).await;
 }
 

@@ -78,7 +78,11 @@ pub fn audit(seen: Seen<'_>, now_ms: u64) -> Vec<Problem> {
     let places = Places {
         stream,
         oldest_shown: now_ms.saturating_sub(WINDOW_MS),
-        own: segments.iter().chain(commons).map(|s| (s.entry.id, s.own.iter().copied().collect())).collect(),
+        own: segments
+            .iter()
+            .chain(commons)
+            .map(|s| (s.entry.id, s.own.iter().copied().collect()))
+            .collect(),
         unreadable: unreadable.iter().copied().collect(),
     };
     let mut problems = Vec::new();

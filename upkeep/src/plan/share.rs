@@ -71,8 +71,7 @@ pub struct SharePlan {
 pub fn plan(index: &CommonsIndex, lists: &[List], rule: ShareRule) -> SharePlan {
     let lists: Vec<&List> =
         lists.iter().filter(|list| age(rule.now_ms, list.time_ms) < LEASE_MS).collect();
-    let in_lease =
-        |pack: &CommonsPack| age(rule.now_ms, pack.pack.segment.first_ms) < LEASE_MS;
+    let in_lease = |pack: &CommonsPack| age(rule.now_ms, pack.pack.segment.first_ms) < LEASE_MS;
     let keep: Vec<usize> =
         (0..index.packs.len()).filter(|number| in_lease(&index.packs[*number])).collect();
     let renew = renew(index, &keep, &lists, rule.now_ms);
@@ -208,8 +207,7 @@ mod tests {
             segment: SegmentId { first_ms: *first_ms, writer: 1 },
             tiles: tiles.iter().copied().map(prefix).collect(),
         });
-        let candidates =
-            Candidates { tile: SIZE, groups: groups.collect(), votes: votes.to_vec() };
+        let candidates = Candidates { tile: SIZE, groups: groups.collect(), votes: votes.to_vec() };
         List { stream: StreamName::parse(stream).unwrap(), time_ms: NOW - age_ms, candidates }
     }
 

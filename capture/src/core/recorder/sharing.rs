@@ -16,9 +16,8 @@ impl Recorder {
     /// The commons are from now on what `index` says.
     pub fn set_commons(&mut self, index: &CommonsIndex) {
         let packs = index.packs.iter().filter(|pack| pack.tile == self.settings.tile);
-        let packs: Vec<PackTiles> = packs
-            .map(|pack| PackTiles { pack: pack.pack, hashes: pack.hashes.clone() })
-            .collect();
+        let packs: Vec<PackTiles> =
+            packs.map(|pack| PackTiles { pack: pack.pack, hashes: pack.hashes.clone() }).collect();
         self.known.set_commons(&packs);
     }
 
