@@ -11,11 +11,12 @@ use std::path::Path;
 type Oracle = fn(&[u8]) -> usize;
 
 /// The fuzz targets, by the name of their folder.
-const TARGETS: [(&str, Oracle); 4] = [
+const TARGETS: [(&str, Oracle); 5] = [
     ("index", oracle::index),
     ("key", oracle::key),
     ("pack", oracle::pack),
     ("segment", oracle::segment),
+    ("sharing", oracle::sharing),
 ];
 
 #[test]

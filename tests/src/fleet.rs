@@ -20,7 +20,7 @@ use deskreel_store::{MemoryStore, ObjectStore, Put};
 use deskreel_upkeep::share::{Sharing, share};
 use deskreel_upkeep::survey::StreamObjects;
 
-use drawing::Desk;
+use drawing::{Build, Desk};
 
 /// 09:00 UTC of the first day.
 const START: u64 = 1_763_856_000_000 + 9 * HOUR_MS;
@@ -88,8 +88,9 @@ pub async fn live(fleet: Fleet, told: impl Fn(u64)) -> Result<Lived> {
     let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::new());
     let domain = DomainKey::derive("all desktops of the fleet");
     let sharing = Sharing::new(domain.clone());
+    let build = Arc::new(Build::new()?);
     let mut agents = (0..fleet.desktops)
-        .map(|number| agent(number, &fleet, &domain))
+        .map(|number| agent(number, &fleet, &domain, build.clone()))
         .collect::<Result<Vec<Agent>>>()?;
     let mut lived = Lived { days: Vec::new(), moments: 0, exact: 0, from_commons: 0 };
     for day in 0..fleet.days {
@@ -124,7 +125,7 @@ pub async fn live(fleet: Fleet, told: impl Fn(u64)) -> Result<Lived> {
     Ok(lived)
 }
 
-fn agent(number: u64, fleet: &Fleet, domain: &DomainKey) -> Result<Agent> {
+fn agent(number: u64, fleet: &Fleet, domain: &DomainKey, build: Arc<Build>) -> Result<Agent> {
     let settings = Settings {
         tile: TileSize::new(16)?,
         codec: Codec::Screen,
@@ -139,7 +140,7 @@ fn agent(number: u64, fleet: &Fleet, domain: &DomainKey) -> Result<Agent> {
     }
     Ok(Agent {
         stream: StreamName::parse(&format!("desk-{number}"))?,
-        desk: Desk::new(number)?,
+        desk: Desk::new(number, build),
         recorder,
         commons: CommonsReader::new(domain.clone()),
         samples: Vec::new(),

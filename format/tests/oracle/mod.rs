@@ -8,9 +8,10 @@
 
 #![allow(dead_code, reason = "each user calls a part of it")]
 
+use deskreel_format::sharing::{Candidates, CommonsIndex};
 use deskreel_format::{
-    DaySummary, FormatError, Index, Limits, Manifest, Pack, Segment, SegmentHeader, SegmentId,
-    StreamName,
+    DaySummary, DomainKey, FormatError, Index, Limits, Manifest, Pack, Segment, SegmentHeader,
+    SegmentId, StreamName,
 };
 
 /// Small enough that the largest allowed answer is quick, so that a fuzzer finds excess.
@@ -30,6 +31,28 @@ pub(crate) fn limits() -> Limits {
         summary: 1 << 12,
         absences: 256,
     }
+}
+
+/// A list of candidates or an index of the commons; or the body of one, sealed.
+pub(crate) fn sharing(bytes: &[u8]) -> usize {
+    let key = DomainKey::new([7; 32]);
+    let mut taken = 0;
+    for magic in [*b"DRCL", *b"DRCI"] {
+        let mut opening = magic.to_vec();
+        opening.extend_from_slice(&[1, 0, 0, 0]);
+        let sealed = [&opening[..], &key.seal(&[&opening, bytes]), bytes].concat();
+        for object in [bytes, &sealed] {
+            if let Ok(list) = said(Candidates::decode(object, &key)) {
+                assert_eq!(list.encode(&key).as_deref(), Ok(object));
+                taken += 1;
+            }
+            if let Ok(index) = said(CommonsIndex::decode(object, &key)) {
+                assert_eq!(index.encode(&key).as_deref(), Ok(object));
+                taken += 1;
+            }
+        }
+    }
+    taken
 }
 
 /// A segment, or the body of its manifest.

@@ -1,6 +1,8 @@
 //! Screens of desktops that are built alike: one wallpaper, one panel, the same programs; what people
 //! do in them differs.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use deskreel_format::Picture;
 use rand::rngs::StdRng;
@@ -102,10 +104,35 @@ impl Program {
     }
 }
 
+/// What all desktops have in common: the wallpaper, and each program's empty window.
+pub(super) struct Build {
+    wallpaper: Picture,
+    windows: [Picture; 3],
+}
+
+impl Build {
+    pub(super) fn new() -> Result<Self> {
+        let mut wallpaper = wallpaper()?;
+        fill(&mut wallpaper, (0, 0, WIDTH, PANEL), [24, 26, 30]);
+        text(&mut wallpaper, (10, 10), b"menu places system", [220; 3]);
+        let windows = PROGRAMS.map(|program| {
+            let mut window = wallpaper.clone();
+            program.chrome(&mut window);
+            window
+        });
+        for icon in 0..8 {
+            let place = (30, 60 + icon * 80, 48, 48);
+            fill(&mut wallpaper, place, [200, 120 + 10 * icon as u8, 60]);
+            text(&mut wallpaper, (30, 112 + icon * 80), b"folder", [255; 3]);
+        }
+        Ok(Self { wallpaper, windows })
+    }
+}
+
 /// What one person has on the screen.
 pub(super) struct Desk {
     random: StdRng,
-    wallpaper: Picture,
+    build: Arc<Build>,
     open: Option<Program>,
     /// The lines of each program's window.
     work: [Vec<Vec<u8>>; 3],
@@ -115,10 +142,10 @@ pub(super) struct Desk {
 const LINES: usize = 44;
 
 impl Desk {
-    pub(super) fn new(person: u64) -> Result<Self> {
+    pub(super) fn new(person: u64, build: Arc<Build>) -> Self {
         let mut random = StdRng::seed_from_u64(person);
         let work = std::array::from_fn(|_| (0..LINES).map(|_| line(&mut random)).collect());
-        Ok(Self { random, wallpaper: wallpaper()?, open: Some(PROGRAMS[0]), work })
+        Self { random, build, open: Some(PROGRAMS[0]), work }
     }
 
     /// The person does something, or nothing; what is on the screen at `minute` of the day.
@@ -129,28 +156,16 @@ impl Desk {
             16 => self.open = None,
             _ => self.open = Some(PROGRAMS[self.random.random_range(0..PROGRAMS.len())]),
         }
-        let mut picture = self.wallpaper.clone();
-        fill(&mut picture, (0, 0, WIDTH, PANEL), [24, 26, 30]);
-        text(&mut picture, (10, 10), b"menu places system", [220; 3]);
+        let mut picture = match self.open {
+            None => self.build.wallpaper.clone(),
+            Some(program) => self.build.windows[program as usize].clone(),
+        };
         let clock = format!("{:02} {:02}", minute / 60 % 24, minute % 60);
         text(&mut picture, (WIDTH - 60, 10), clock.as_bytes(), [220; 3]);
-        match self.open {
-            None => {
-                for icon in 0..8 {
-                    fill(
-                        &mut picture,
-                        (30, 60 + icon * 80, 48, 48),
-                        [200, 120 + 10 * icon as u8, 60],
-                    );
-                    text(&mut picture, (30, 112 + icon * 80), b"folder", [255; 3]);
-                }
-            }
-            Some(program) => {
-                program.chrome(&mut picture);
-                let (_, ink) = program.colours();
-                for (row, line) in (0..).zip(&self.work[program as usize]) {
-                    text(&mut picture, (240, PANEL + 56 + row * LINE), line, ink);
-                }
+        if let Some(program) = self.open {
+            let (_, ink) = program.colours();
+            for (row, line) in (0..).zip(&self.work[program as usize]) {
+                text(&mut picture, (240, PANEL + 56 + row * LINE), line, ink);
             }
         }
         picture
@@ -171,11 +186,9 @@ impl Desk {
 
 fn line(random: &mut StdRng) -> Vec<u8> {
     let length = random.random_range(10..130);
-    (0..length)
-        .map(
-            |_| {
-                if random.random_range(0..6) == 0 { b' ' } else { random.random_range(b'a'..=b'z') }
-            },
-        )
-        .collect()
+    let letter = |_| match random.random_range(0..6) {
+        0 => b' ',
+        _ => random.random_range(b'a'..=b'z'),
+    };
+    (0..length).map(letter).collect()
 }
