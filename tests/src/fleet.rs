@@ -173,7 +173,7 @@ impl Agent {
         }
         self.recorder.expire(now_ms);
         let picture = self.desk.screen(now_ms / 60_000);
-        if lived.moments.is_multiple_of(7) {
+        if lived.moments.is_multiple_of(13) {
             self.samples.push((now_ms, picture.clone()));
         }
         let surface = Surface { name: "screen".into(), x: 0, y: 0, scale_milli: 1000, picture };

@@ -224,7 +224,8 @@ fn expected(place: &Place, role: &str, whose: &str, kind: &str, verb: &str) -> &
         "put over" if writes && (kind == "index" || !place.create_only) => "yes",
         "put over" | "put over, If-None-Match" if writes => "exists",
         // AWS and the embedded store refuse these; MinIO has no condition to tell them from a PUT.
-        "multipart" | "copy" if writes && !place.create_only => "yes",
+        "multipart" if writes && !place.create_only => "yes",
+        "copy" if writes && readable && !place.create_only => "yes",
         _ => "-",
     }
 }
