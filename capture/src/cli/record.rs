@@ -9,13 +9,13 @@ use crate::agent::AgentError;
 use crate::begin::{Agent, Begun};
 use crate::commons::CommonsReader;
 use crate::config::show_time;
-use crate::control::daily::DailyFile;
 use crate::control::pause::{Pause, PauseFile};
 use crate::control::{self, Host, Serving, address};
 use crate::core::outbox::Room;
 use crate::core::recorder::Recorder;
 use crate::core::sampling::Before;
 use crate::lock::StreamLock;
+use crate::outbox::daily::DailyFile;
 use crate::outbox::{self, Outbox};
 use crate::reader::StreamReader;
 use crate::recording::{self, Command, PresenceFile};
@@ -75,8 +75,9 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         rules,
         ..Wanted::default()
     };
-    let source = open_source(wanted.clone()).await?;
+    // Before the person is asked to share the screen, which would be in vain.
     let _lock = StreamLock::take(&place.state).map_err(Failure::failed)?;
+    let source = open_source(wanted.clone()).await?;
     let (control, ends) = recording::channels();
     let outbox_slot = Arc::new(OnceLock::new());
     let _serving = serve(&place, settings.interval_ms, &control, &outbox_slot).await;
@@ -133,6 +134,7 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         spool: Some(spool),
         room: Room { disk_bytes, memory_bytes: MEMORY_BYTES, in_flight: IN_FLIGHT },
         journal: begun.start.journal,
+        daily: Some(DailyFile::of(&place.state)),
         interval_ms: settings.interval_ms,
         clock: now_ms,
         live: true,
