@@ -64,7 +64,8 @@ impl Player {
             self.tell(Event::RegionProgress { id: study.id, read, of });
         }
         if !unread.is_empty() || !self.discovery.is_complete() {
-            self.want_manifests(unread, Urgency::Soon);
+            // The person waits for it, though less than for the picture.
+            self.want_manifests(unread, Urgency::Timeline);
             self.study = Some(study);
             return;
         }
