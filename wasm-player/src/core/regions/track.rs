@@ -31,6 +31,8 @@ pub(super) struct Step {
     is_whole: bool,
     /// A chain leads here from the step before.
     goes_on: bool,
+    /// The region is the whole surface: digests tell all, and no cell is looked at.
+    pub(super) is_all: bool,
 }
 
 /// What a manifest tells of a region.
@@ -51,13 +53,10 @@ impl Track {
         let manifest = &sheet.manifest;
         let packs: Vec<u32> =
             manifest.packs.iter().map(|pack| equals.number(pack, manifest.tile)).collect();
-        for (from, to) in manifest.links.pairs() {
-            let id = |tile: TileRef| (packs[tile.pack as usize], tile.slot);
-            equals.join(id(from), id(to));
-        }
+        equals.take(&manifest.links, &packs);
         let mut track = Self::default();
         let (mut layout, mut place) = (u32::MAX, Vec::new());
-        let mut goes_on = false;
+        let (mut goes_on, mut is_all) = (false, false);
         for (index, moment) in manifest.moments.iter().enumerate() {
             let is_whole = layout != moment.layout;
             goes_on &= manifest.links.goes_on(index);
@@ -68,7 +67,11 @@ impl Track {
             if is_whole {
                 layout = moment.layout;
                 let grids = manifest.layouts[layout as usize].grids(manifest.tile);
-                place = stretches(&grids.unwrap_or_default(), surface, rect);
+                is_all = covers(rect, info.width, info.height);
+                place = match is_all {
+                    true => Vec::new(),
+                    false => stretches(&grids.unwrap_or_default(), surface, rect),
+                };
             }
             let from = track.changes.len();
             let mut first = 0;
@@ -88,6 +91,7 @@ impl Track {
                 changes: from..track.changes.len(),
                 is_whole,
                 goes_on,
+                is_all,
             });
             goes_on = true;
         }
@@ -106,6 +110,10 @@ impl Track {
             cells[*cell as usize] = *tile;
         }
     }
+}
+
+fn covers(rect: Rect, width: u32, height: u32) -> bool {
+    (rect.x, rect.y) == (0, 0) && rect.width >= width && rect.height >= height
 }
 
 /// The cells of the rectangle as stretches that ascend: a row each, or all rows in one where the
@@ -132,7 +140,7 @@ fn stretches(grids: &[Grid], surface: usize, rect: Rect) -> Vec<Range<u32>> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stop<'a> {
     track: &'a Track,
-    id: SegmentId,
+    pub(super) id: SegmentId,
     index: usize,
     /// Stops of one number are of one chain.
     pub(super) chain: u32,
