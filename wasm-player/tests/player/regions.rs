@@ -235,6 +235,6 @@ fn what_is_certain_is_told_while_the_rest_is_read() {
         let told: Vec<Vec<u64>> = told.collect();
         assert!(told.iter().flatten().all(|time| found.contains(time)), "{rect:?}");
         assert_eq!(found, changes(&shots, surface, rect));
-        assert!(told.last().is_some_and(|last| !last.is_empty()), "{rect:?}");
+        assert!(found.is_empty() || told.last().is_some_and(|last| !last.is_empty()), "{rect:?}");
     }
 }
