@@ -7,9 +7,16 @@ import { Storyboards } from "./storyboards.js";
 import { View, style } from "./view.js";
 
 const wasm = init().then((module) => {
-  startDecoders(spawnDecoder, Math.min(4, navigator.hardwareConcurrency || 2));
+  startDecoders(spawnDecoder, loadWebp, Math.min(4, navigator.hardwareConcurrency || 2));
   return module;
 });
+
+/** What decodes packs coded as WebP, which few streams have. */
+async function loadWebp() {
+  const module = await import("./webp.js");
+  await module.default();
+  return module;
+}
 
 /** A worker of ./decoder.js. Where this module comes from another origin than the page, browsers
  * start no worker from it, but from a line of the page's own that imports it. */
