@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use deskreel_format::grid::Rect;
 use deskreel_format::time::{DAY_MS, HOUR_MS};
 use deskreel_format::{
-    CellChange, Chain, Digest, Index, Layout, Limits, Links, Manifest, Moment, PackRef, SegmentId, SurfaceInfo,
-    TileRef, TileSize,
+    CellChange, Chain, Digest, Index, Layout, Limits, Links, Manifest, Moment, PackRef, SegmentId,
+    SurfaceInfo, TileRef, TileSize,
 };
 use deskreel_player::core::regions::{Answer, Question, Region};
 use deskreel_player::core::sheet::Sheet;

@@ -6,10 +6,54 @@ import { encodePng } from "./png.js";
 import { Storyboards } from "./storyboards.js";
 import { View, style } from "./view.js";
 
+/** The program is here. */
+let isReady = false;
+/** Workers start while the program is still on its way. */
+const count = Math.min(4, navigator.hardwareConcurrency || 2);
+const early = Array.from({ length: count }, startEarly);
+
 const wasm = init().then((module) => {
-  startDecoders(spawnDecoder, loadWebp, Math.min(4, navigator.hardwareConcurrency || 2));
+  startDecoders(() => early.shift()?.() ?? spawnDecoder(), loadWebp, count);
+  isReady = true;
   return module;
 });
+
+/** A function that hands a worker over; it throws what kept the worker from starting. */
+function startEarly() {
+  let failure = null;
+  let worker = null;
+  try {
+    worker = spawnDecoder();
+    worker.onerror = (event) => {
+      event.preventDefault();
+      failure = event.message || "it does not start";
+    };
+  } catch (error) {
+    failure = error;
+  }
+  return () => {
+    if (failure !== null) {
+      worker?.terminate();
+      throw failure;
+    }
+    return worker;
+  };
+}
+
+/** Asks for a grant as the program would, which is not here yet; it takes the answer if it would have
+ * asked the same. */
+function askAhead(source, stream, token) {
+  const headers = token ? { authorization: `Bearer ${token}` } : {};
+  const isDocument = source.split(/[?#]/)[0].endsWith(".json");
+  const url = isDocument ? source : `${source.replace(/\/+$/, "")}/-/api/grant`;
+  const body = isDocument ? undefined : JSON.stringify({ role: "view", stream });
+  if (body) {
+    headers["content-type"] = "application/json";
+  }
+  const init = { method: isDocument ? "GET" : "POST", headers, body, cache: "reload" };
+  const came = (response) => ({ response, at: Date.now() });
+  return { url, body, token, answer: fetch(url, init).then(came, () => null) };
+}
 
 /** What decodes packs coded as WebP, which few streams have. */
 async function loadWebp() {
@@ -420,11 +464,17 @@ export class DeskreelPlayer extends HTMLElement {
     const generation = ++this.#generation;
     // From here on, a time that is set is for what will be loaded.
     this.#close();
-    await wasm;
+    // Attributes that change together have changed once this goes on.
+    await null;
     if (generation !== this.#generation || !this.isConnected || !this.stream) {
       return;
     }
     const source = new URL(this.src || "/", document.baseURI).href;
+    const asked = isReady ? null : askAhead(source, this.stream, this.#token);
+    await wasm;
+    if (generation !== this.#generation || !this.isConnected || !this.stream) {
+      return;
+    }
     const listener = (name, detail) => {
       if (generation === this.#generation) {
         this.#hear(name, detail);
@@ -435,7 +485,7 @@ export class DeskreelPlayer extends HTMLElement {
     const [canvas, ahead] = [this.#view.canvas, this.getAttribute("preload") !== "none"];
     try {
       this.#handle =
-        new PlayerHandle(canvas, source, this.stream, this.#token, start, ahead, listener);
+        new PlayerHandle(canvas, source, this.stream, this.#token, start, ahead, asked, listener);
     } catch (error) {
       this.#hear("error", { code: "stream", object: this.stream, message: String(error) });
       return;

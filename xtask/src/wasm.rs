@@ -39,8 +39,8 @@ const WEBP: Module = Module { package: "deskreel-webp", name: "webp" };
 Writes dist/player: player.js and player_bg.wasm, generated from the crate deskreel-player,
 and the files of wasm-player/web. What browsers load carries a hash in its name, has its digest
 where it is named, and a gzip and a brotli twin beside it; `--dev` leaves names as they are. Any web
-server can serve that folder. Scripts and styles are minified by esbuild, which npm brings; without npm
-they stay as they are, and larger.
+server can serve that folder. Scripts are bundled, and with the styles minified, by esbuild, which npm brings;
+without npm they stay as they are: larger, and in more requests.
 
 Examples:
   cargo xtask wasm          the player as people get it: small and fast, slow to build
@@ -78,7 +78,11 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     }
     copy_folder(&web, fresh.path())?;
     if !args.dev {
-        rename(fresh.path(), minify::Minifier::find(repo).as_ref())?;
+        let minifier = minify::Minifier::find(repo);
+        if let Some(minifier) = &minifier {
+            minifier.bundle(fresh.path())?;
+        }
+        rename(fresh.path(), minifier.as_ref())?;
     }
     let (gzipped, brotlied) = pack(fresh.path())?;
     let player = repo.player_dist();
@@ -234,7 +238,10 @@ mod tests {
     fn cargos_json_names_the_module() {
         let line = r#"{"reason":"compiler-artifact","target":{"name":"deskreel_player"},
             "filenames":["/t/deskreel_player.d","/t/deskreel_player.wasm"]}"#;
-        assert_eq!(parse_artifact(line, "deskreel-player").unwrap(), Path::new("/t/deskreel_player.wasm"));
+        assert_eq!(
+            parse_artifact(line, "deskreel-player").unwrap(),
+            Path::new("/t/deskreel_player.wasm")
+        );
     }
 
     #[test]

@@ -137,8 +137,7 @@ impl Region {
             }
             let is_other = is_new
                 || (last.step().digest != stop.step().digest
-                    && (stop.step().is_all
-                        || self.differs(&walk, last.chain == stop.chain, open)));
+                    && (stop.step().is_all || self.differs(&walk, last.chain == stop.chain, open)));
             if is_other {
                 times.push(stop.step().time_ms);
             }
@@ -200,7 +199,10 @@ impl Region {
             if stop.step().digest == route[at].step().digest {
                 return true;
             }
-            if stop.step().is_all || states.different > 0 || (states.unsaid > 0 && stop.chain == route[at].chain) {
+            if stop.step().is_all
+                || states.different > 0
+                || (states.unsaid > 0 && stop.chain == route[at].chain)
+            {
                 return false;
             }
             match states.first_unsaid() {

@@ -1,7 +1,9 @@
 //! A manifest as the player keeps it: with what each of its moments needs.
 
 use deskreel_format::manifest::INDEX_WRITER;
-use deskreel_format::{Digest, Manifest, Moment, PackRef, SameTiles, SegmentId, StreamName, TileRef};
+use deskreel_format::{
+    Digest, Manifest, Moment, PackRef, SameTiles, SegmentId, StreamName, TileRef,
+};
 
 /// A decoded pack's place in the bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,9 +1,9 @@
-//! Makes scripts and styles small by esbuild, pinned, from npm; it is never shipped. Without npm the player
-//! works as well, only larger.
+//! Makes scripts and styles few and small by esbuild, pinned, from npm; it is never shipped. Without npm
+//! the player works as well, only larger, and it comes in more requests.
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -14,6 +14,10 @@ use crate::repo::Repo;
 const ESBUILD: &str = "esbuild@0.28.2";
 /// What the browsers understand that the player is made for.
 const TARGET: &str = "es2022";
+/// The scripts that stay, each with what others load of it; what else they import goes into them.
+const ENTRIES: [&str; 3] = ["page.js", "deskreel-player.js", "decoder.js"];
+/// Scripts that are made by other tools and stay as well.
+const APART: [&str; 2] = ["player.js", "webp.js"];
 
 /// esbuild, ready to run.
 pub(super) struct Minifier {
@@ -30,6 +34,35 @@ impl Minifier {
                 None
             }
         }
+    }
+
+    /// Puts what the entries import into them and takes it out of the folder: a page's scripts come in
+    /// few requests, and none waits for the one that imports it.
+    ///
+    /// # Errors
+    /// When esbuild does not understand one.
+    pub(super) fn bundle(&self, folder: &Path) -> Result<()> {
+        let bundled = tempfile::tempdir()?;
+        for entry in ENTRIES {
+            let mut command = Command::new(&self.program);
+            command.arg(folder.join(entry)).args(["--bundle", "--format=esm"]);
+            command.args(["--legal-comments=none", "--log-level=warning"]);
+            command.arg(format!("--target={TARGET}"));
+            let apart = ENTRIES.iter().chain(&APART).filter(|other| **other != entry);
+            command.args(apart.map(|other| format!("--external:./{other}")));
+            command.arg(format!("--outfile={}", bundled.path().join(entry).display()));
+            process::run(&mut command).with_context(|| format!("cannot bundle {entry}"))?;
+        }
+        for file in fs::read_dir(folder)? {
+            let path = file?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if ENTRIES.contains(&name.as_str()) {
+                fs::copy(bundled.path().join(&name), &path)?;
+            } else if name.ends_with(".js") && !APART.contains(&name.as_str()) {
+                fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// The same script or style in fewer bytes; other files stay as they are. Names that other files
