@@ -58,6 +58,24 @@ impl Timeline {
         near.into_iter().map(index_of).filter(|id| self.is_unread(*id))
     }
 
+    /// The segment that holds the newest moment at or before a time, if each screenshot is stored by
+    /// itself by the writer of the newest one, and only the index of its hour is unread, of which a
+    /// summary told the moments.
+    pub fn guess(&self, unread: &[SegmentId], time_ms: u64) -> Option<SegmentId> {
+        let hour_ms = hour_start(time_ms);
+        if unread != [index_of(hour_ms)] || !self.summarised.contains(&hour_ms) {
+            return None;
+        }
+        let (first_ms, _) = self.summaries.range(hour_ms..=time_ms).next_back()?;
+        let SegmentId { writer, .. } = self.newest()?;
+        Some(SegmentId { first_ms: *first_ms, writer })
+    }
+
+    /// A listing or an index named this segment or index.
+    pub fn knows(&self, id: SegmentId) -> bool {
+        self.segments.contains_key(&id)
+    }
+
     /// How an hour that is to be listed is listed.
     pub fn listing(&self, hour: String) -> Job {
         let is_indexed = parse_hour(&hour).is_some_and(|hour_ms| self.has_index(hour_ms));
