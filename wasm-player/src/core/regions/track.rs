@@ -131,7 +131,7 @@ fn stretches(grids: &[Grid], surface: usize, rect: Rect) -> Vec<Range<u32>> {
     // Limits keep the cells of a layout within 32 bits.
     let at = |row: u32, col: u32| before as u32 + row * grid.cols() + col;
     if cols == (0..grid.cols()) {
-        return vec![at(rows.start, 0)..at(rows.end, 0)];
+        return std::iter::once(at(rows.start, 0)..at(rows.end, 0)).collect();
     }
     rows.map(|row| at(row, cols.start)..at(row, cols.end)).collect()
 }
