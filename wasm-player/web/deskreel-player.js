@@ -1,79 +1,11 @@
 // <deskreel-player>: a recorded desktop as a media element. The documented interface is
 // deskreel-player.d.ts; everything is decided in WebAssembly, this file only translates.
 
-import init, { PlayerHandle, startDecoders } from "./player.js";
+import { PlayerHandle } from "./player.js";
 import { encodePng } from "./png.js";
+import { askAhead, program } from "./start.js";
 import { Storyboards } from "./storyboards.js";
 import { View, style } from "./view.js";
-
-/** The program is here. */
-let isReady = false;
-/** Workers start while the program is still on its way. */
-const count = Math.min(4, navigator.hardwareConcurrency || 2);
-const early = Array.from({ length: count }, startEarly);
-
-const wasm = init().then((module) => {
-  startDecoders(() => early.shift()?.() ?? spawnDecoder(), loadWebp, count);
-  isReady = true;
-  return module;
-});
-
-/** A function that hands a worker over; it throws what kept the worker from starting. */
-function startEarly() {
-  let failure = null;
-  let worker = null;
-  try {
-    worker = spawnDecoder();
-    worker.onerror = (event) => {
-      event.preventDefault();
-      failure = event.message || "it does not start";
-    };
-  } catch (error) {
-    failure = error;
-  }
-  return () => {
-    if (failure !== null) {
-      worker?.terminate();
-      throw failure;
-    }
-    return worker;
-  };
-}
-
-/** Asks for a grant as the program would, which is not here yet; it takes the answer if it would have
- * asked the same. */
-function askAhead(source, stream, token) {
-  const headers = token ? { authorization: `Bearer ${token}` } : {};
-  const isDocument = source.split(/[?#]/)[0].endsWith(".json");
-  const url = isDocument ? source : `${source.replace(/\/+$/, "")}/-/api/grant`;
-  const body = isDocument ? undefined : JSON.stringify({ role: "view", stream });
-  if (body) {
-    headers["content-type"] = "application/json";
-  }
-  const init = { method: isDocument ? "GET" : "POST", headers, body, cache: "reload" };
-  const came = (response) => ({ response, at: Date.now() });
-  return { url, body, token, answer: fetch(url, init).then(came, () => null) };
-}
-
-/** What decodes packs coded as WebP, which few streams have. */
-async function loadWebp() {
-  const module = await import("./webp.js");
-  await module.default();
-  return module;
-}
-
-/** A worker of ./decoder.js. Where this module comes from another origin than the page, browsers
- * start no worker from it, but from a line of the page's own that imports it. */
-function spawnDecoder() {
-  const url = new URL("./decoder.js", import.meta.url);
-  if (url.origin === location.origin) {
-    return new Worker(url, { type: "module" });
-  }
-  const line = new Blob([`import ${JSON.stringify(url.href)};`], { type: "text/javascript" });
-  const local = URL.createObjectURL(line);
-  setTimeout(() => URL.revokeObjectURL(local), 60_000);
-  return new Worker(local, { type: "module" });
-}
 
 /** What `buffered` gives: as `TimeRanges`. */
 class Ranges {
@@ -470,8 +402,8 @@ export class DeskreelPlayer extends HTMLElement {
       return;
     }
     const source = new URL(this.src || "/", document.baseURI).href;
-    const asked = isReady ? null : askAhead(source, this.stream, this.#token);
-    await wasm;
+    const asked = askAhead(source, this.stream, this.#token);
+    await program;
     if (generation !== this.#generation || !this.isConnected || !this.stream) {
       return;
     }
