@@ -249,7 +249,8 @@ mod tests {
         let other =
             r#"{"reason":"compiler-artifact","target":{"name":"blake3"},"filenames":["b.wasm"]}"#;
         assert_eq!(parse_artifact(other, "deskreel-player"), None);
-        assert_eq!(parse_artifact(r#"{"reason":"build-finished","success":true}"#), None);
+        let finished = r#"{"reason":"build-finished","success":true}"#;
+        assert_eq!(parse_artifact(finished, "deskreel-player"), None);
         assert_eq!(parse_artifact("not JSON", "deskreel-player"), None);
     }
 
@@ -258,6 +259,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.js"), "let a;".repeat(99)).unwrap();
         fs::write(folder.path().join("a.d.ts"), "type").unwrap();
+        // Loaded later, by few.
+        fs::write(folder.path().join("webp.js"), "let b;").unwrap();
         let (gzipped, brotlied) = pack(folder.path()).unwrap();
         let packed = fs::read(folder.path().join("a.js.gz")).unwrap();
         assert_eq!(gzipped, packed.len() as u64);
