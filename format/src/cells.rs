@@ -3,6 +3,8 @@
 //! Tiles that arrived together stand in one pack in reading order, so neighbouring cells mostly hold
 //! neighbouring slots of one pack; and blank areas repeat one slot. Both are one run each.
 
+use std::ops::Range;
+
 use crate::error::check_limit;
 use crate::wire::{Reader, put_varint, unzigzag, zigzag};
 use crate::{FormatError, Limits, PackRef};
@@ -44,6 +46,15 @@ impl Run {
         self.cell.wrapping_add(self.length)
     }
 
+    /// The changes of the cells that stand at `steps` of it.
+    fn changes(&self, steps: Range<u32>) -> impl Iterator<Item = CellChange> + use<> {
+        let run = *self;
+        steps.map(move |step| {
+            let slot = if run.repeat { run.slot } else { run.slot.wrapping_add(step) };
+            CellChange { cell: run.cell.wrapping_add(step), to: TileRef { pack: run.pack, slot } }
+        })
+    }
+
     fn slot_after(&self) -> u32 {
         self.slot.wrapping_add(if self.repeat { 1 } else { self.length })
     }
@@ -77,15 +88,23 @@ impl Changes {
 
     /// Each change, cells ascending.
     pub fn iter(&self) -> impl Iterator<Item = CellChange> + '_ {
-        self.runs.iter().flat_map(|run| {
-            (0..run.length).map(|step| {
-                let slot = if run.repeat { run.slot } else { run.slot.wrapping_add(step) };
-                CellChange {
-                    cell: run.cell.wrapping_add(step),
-                    to: TileRef { pack: run.pack, slot },
-                }
-            })
+        self.runs.iter().flat_map(|run| run.changes(0..run.length))
+    }
+
+    /// Those of [`Self::iter`] whose cells lie in `cells`. What lies elsewhere takes no time, however
+    /// much it is.
+    pub fn within(&self, cells: Range<u32>) -> impl Iterator<Item = CellChange> + '_ {
+        let first = self.runs.partition_point(|run| run.end() <= cells.start);
+        let runs = self.runs[first..].iter().take_while(move |run| run.cell < cells.end);
+        runs.flat_map(move |run| {
+            let from = cells.start.saturating_sub(run.cell);
+            run.changes(from..run.length.min(cells.end - run.cell))
         })
+    }
+
+    /// Memory held beside the value itself, bytes.
+    pub fn heap_bytes(&self) -> usize {
+        self.runs.capacity() * size_of::<Run>()
     }
 }
 
@@ -311,6 +330,22 @@ mod tests {
         assert_eq!(read_all(limits(2, 4)), Err(runs));
         let cells = FormatError::Limit { what: "cell changes", value: 4, limit: 3 };
         assert_eq!(read_all(limits(3, 3)), Err(cells));
+    }
+
+    #[test]
+    fn changes_within_some_cells_are_those_of_all_that_lie_there() {
+        let some = |seed: u32| (0..40).filter(move |cell| (cell * 7 + seed) % 5 < 3);
+        for seed in 0..5 {
+            let all: Changes =
+                some(seed).map(|cell| change(cell, cell / 9, (cell * seed) % 3 + cell)).collect();
+            for (from, to) in (0..41).flat_map(|from| (from..42).map(move |to| (from, to))) {
+                let lie_there = all.iter().filter(|c| (from..to).contains(&c.cell));
+                assert!(all.within(from..to).eq(lie_there), "{from}..{to} of {all:?}");
+            }
+        }
+        let blank: Changes = (3..90).map(|cell| change(cell, 0, 7)).collect();
+        assert_eq!(blank.heap_bytes(), blank.runs.capacity() * 20);
+        assert!(blank.within(80..100).eq((80..90).map(|cell| change(cell, 0, 7))));
     }
 
     #[test]

@@ -98,6 +98,11 @@ impl Pack {
         Self::decode(bytes, limits)
     }
 
+    /// How a pack's payload is coded, from its first byte. `None` if there is none, or no such codec.
+    pub fn codec(bytes: &[u8]) -> Option<Codec> {
+        bytes.first().copied().and_then(Codec::from_code)
+    }
+
     /// A pack of tiles that were decoded elsewhere: `rgb` as [`Self::into_rgb`] gave it.
     ///
     /// # Errors

@@ -9,6 +9,8 @@ use deskreel_tests::product::{
 use deskreel_tests::static_site::StaticSite;
 
 const START: u64 = 1_763_900_000_000;
+/// A stream for each codec: what is coded as WebP is decoded by a module of its own.
+const STREAMS: [(&str, &str); 2] = [("desk", "screen"), ("old", "webp")];
 
 /// A recorded product and a browser; else notes why not.
 async fn recorded() -> Result<Option<(Product, Browser)>> {
@@ -22,28 +24,34 @@ async fn recorded() -> Result<Option<(Product, Browser)>> {
     }
     let product = Product::start()?;
     let path = sample_recording().to_string_lossy().into_owned();
-    product.run_ok(&["import", &path, "--stream", "desk", "--start", &START.to_string()])?;
+    for (stream, codec) in STREAMS {
+        let start = START.to_string();
+        let options = ["--stream", stream, "--codec", codec, "--start", &start];
+        product.run_ok(&[&["import", path.as_str()], &options[..]].concat())?;
+    }
     Ok(Some((product, Browser::open(1280, 800, false).await?)))
 }
 
 /// A grant for the stream, as a page of the server gets it.
-async fn grant(product: &Product, browser: &Browser) -> Result<Vec<u8>> {
-    browser.go(&product.player_url("desk")).await?;
-    let body = "const body = JSON.stringify({ stream: 'desk', role: 'view' });
-                const headers = { 'content-type': 'application/json' };
-                const answer = await fetch('/-/api/grant', { method: 'POST', headers, body });
-                return answer.text();";
-    let text = browser.player(body).await?;
+async fn grant(product: &Product, browser: &Browser, stream: &str) -> Result<Vec<u8>> {
+    browser.go(&product.player_url(stream)).await?;
+    let body = format!(
+        "const body = JSON.stringify({{ stream: '{stream}', role: 'view' }});
+         const headers = {{ 'content-type': 'application/json' }};
+         const answer = await fetch('/-/api/grant', {{ method: 'POST', headers, body }});
+         return answer.text();"
+    );
+    let text = browser.player(&body).await?;
     Ok(text.as_str().context("a grant is text")?.as_bytes().to_vec())
 }
 
 /// A page with nothing but the player, which comes from `origin`; `head` goes into its head.
-fn page(origin: &str, head: &str) -> Vec<u8> {
+fn page(origin: &str, stream: &str, head: &str) -> Vec<u8> {
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">{head}<title>t</title>
          <style>deskreel-player {{ width: 800px; height: 600px }}</style>
          <script type=\"module\" src=\"{origin}/deskreel-player.js\"></script></head>
-         <body><deskreel-player src=\"{origin}/grant.json\" stream=\"desk\"></deskreel-player></body>"
+         <body><deskreel-player src=\"{origin}/grant.json\" stream=\"{stream}\"></deskreel-player></body>"
     )
     .into_bytes()
 }
@@ -65,28 +73,35 @@ async fn prove(browser: &Browser) -> Result<f64> {
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_decode_under_the_servers_own_strict_policy() -> Result<()> {
     let Some((product, browser)) = recorded().await? else { return Ok(()) };
-    browser.go(&product.player_url("desk")).await?;
-    assert!(prove(&browser).await? > 0.0, "no worker decoded anything");
+    for (stream, _) in STREAMS {
+        browser.go(&product.player_url(stream)).await?;
+        assert!(prove(&browser).await? > 0.0, "no worker decoded anything of {stream}");
+    }
     browser.close().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_decode_for_a_page_of_another_origin() -> Result<()> {
     let Some((product, browser)) = recorded().await? else { return Ok(()) };
-    let made = vec![("grant.json".to_owned(), grant(&product, &browser).await?)];
-    let host = StaticSite::start(&player_files(), made).await?;
-    let nothing = tempfile::tempdir()?;
-    let made = vec![("index.html".to_owned(), page(&host.origin(), ""))];
-    let embedder = StaticSite::start(nothing.path(), made).await?;
-    browser.go(&embedder.origin()).await?;
-    assert!(prove(&browser).await? > 0.0, "no worker decoded anything");
+    for (stream, _) in STREAMS {
+        let made = vec![("grant.json".to_owned(), grant(&product, &browser, stream).await?)];
+        let host = StaticSite::start(&player_files(), made).await?;
+        let nothing = tempfile::tempdir()?;
+        let made = vec![("index.html".to_owned(), page(&host.origin(), stream, ""))];
+        let embedder = StaticSite::start(nothing.path(), made).await?;
+        browser.go(&embedder.origin()).await?;
+        assert!(prove(&browser).await? > 0.0, "no worker decoded anything of {stream}");
+    }
     browser.close().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_workers_the_page_decodes_itself_and_loses_no_pixel() -> Result<()> {
     let Some((product, browser)) = recorded().await? else { return Ok(()) };
-    let grant = grant(&product, &browser).await?;
+    let mut grants = Vec::new();
+    for (stream, _) in STREAMS {
+        grants.push((stream, grant(&product, &browser, stream).await?));
+    }
     let forbids = "<meta http-equiv=\"Content-Security-Policy\" content=\"worker-src 'none'\">";
     // Workers that start and then die of their first pack, that never start, that never answer.
     let dies = "onmessage = ({ data }) => {
@@ -94,18 +109,18 @@ async fn without_workers_the_page_decodes_itself_and_loses_no_pixel() -> Result<
         throw new Error('this decoder dies'); };";
     let breaks = "throw new Error('this decoder never starts');";
     let silent = "onmessage = () => {};";
-    for (head, decoder) in
-        [(forbids, None), ("", Some(dies)), ("", Some(breaks)), ("", Some(silent))]
-    {
+    let hosts = [(forbids, None), ("", Some(dies)), ("", Some(breaks)), ("", Some(silent))];
+    let cases = hosts.iter().flat_map(|host| grants.iter().map(move |grant| (host, grant)));
+    for ((head, decoder), (stream, grant)) in cases {
         let mut made = vec![
             ("grant.json".to_owned(), grant.clone()),
-            ("index.html".to_owned(), page("", head)),
+            ("index.html".to_owned(), page("", stream, head)),
         ];
         made.extend(decoder.map(|code| ("decoder.js".to_owned(), code.as_bytes().to_vec())));
         let site = StaticSite::start(&player_files(), made).await?;
         browser.go(&site.origin()).await?;
-        let held = prove(&browser).await.with_context(|| format!("{head} {decoder:?}"))?;
-        assert_eq!(held, 0.0, "{head} {decoder:?}");
+        let held = prove(&browser).await.with_context(|| format!("{stream} {head} {decoder:?}"))?;
+        assert_eq!(held, 0.0, "{stream} {head} {decoder:?}");
     }
     browser.close().await
 }

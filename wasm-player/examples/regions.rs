@@ -1,13 +1,14 @@
 //! How long it takes to say when a rectangle changed on a whole day, once its manifests are here:
 //! 8,640 screenshots of 1920 x 1080 pixels in 24 hours' indexes. `cargo run --release --example regions`
+//! makes such a day up; `... regions FILES` takes the indexes in files, of a surface of that size.
 
 use std::time::{Duration, Instant};
 
 use deskreel_format::grid::Rect;
 use deskreel_format::time::{DAY_MS, HOUR_MS};
 use deskreel_format::{
-    CellChange, Chain, Digest, Layout, Links, Manifest, Moment, PackRef, SegmentId, SurfaceInfo,
-    TileRef, TileSize,
+    CellChange, Chain, Digest, Index, Layout, Limits, Links, Manifest, Moment, PackRef, SegmentId,
+    SurfaceInfo, TileRef, TileSize,
 };
 use deskreel_player::core::regions::{Answer, Question, Region};
 use deskreel_player::core::sheet::Sheet;
@@ -115,7 +116,7 @@ fn ask(sheets: &[Sheet], question: Question, rect: Rect) -> (Duration, String) {
         let began = Instant::now();
         let mut region = Region::new(question, 0, rect);
         sheets.iter().for_each(|sheet| region.take(sheet));
-        let found = match region.answer(START, STEP) {
+        let found = match region.answer(0, STEP) {
             Answer::Times(times) => format!("{} times", times.len()),
             Answer::Compare(pairs) => format!("{} pairs to compare", pairs.len()),
         };
@@ -127,18 +128,39 @@ fn ask(sheets: &[Sheet], question: Question, rect: Rect) -> (Duration, String) {
     best
 }
 
-fn main() {
+/// A day that is made up.
+fn made_up() -> Vec<Sheet> {
     let segment = SegmentId { first_ms: START - 1, writer: 7 };
     let all = PackRef { segment, offset: 100, len: 400_000, tiles: CELLS };
     let screen = (0..CELLS).map(|slot| (all, slot)).collect();
     let mut day = Day { dice: Dice(1), screen, last_ms: None };
     let hours = (START..START + DAY_MS).step_by(HOUR_MS as usize);
-    let sheets: Vec<Sheet> = hours.map(|hour| Sheet::new(day.hour(hour))).collect();
+    hours.map(|hour| Sheet::new(day.hour(hour))).collect()
+}
+
+/// Indexes as they are stored.
+fn stored(files: &[String]) -> Result<Vec<Sheet>, Box<dyn std::error::Error>> {
+    let sheet = |file: &String| {
+        let index = Index::decode(&std::fs::read(file)?, &Limits::default())?;
+        Ok(Sheet::new(index.manifest))
+    };
+    files.iter().map(sheet).collect()
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let files: Vec<String> = std::env::args().skip(1).collect();
+    let began = Instant::now();
+    let sheets = if files.is_empty() { made_up() } else { stored(&files)? };
+    println!("made or read in {:.0} ms", began.elapsed().as_secs_f64() * 1e3);
     let moments = sheets.iter().map(|sheet| sheet.manifest.moments.len()).sum::<usize>();
     let changes: usize =
         sheets.iter().flat_map(|s| &s.manifest.moments).map(|m| m.changes.len()).sum();
     println!("{moments} screenshots, {changes} changed cells");
-    let noon = START + DAY_MS / 2;
+    let bytes: usize = sheets.iter().map(Sheet::bytes).sum();
+    let links: usize = sheets.iter().map(|s| s.manifest.links.same.len()).sum();
+    println!("{:.1} MB of memory, {links} runs of equal tiles", bytes as f64 / 1e6);
+    let first_ms = sheets.iter().flat_map(|s| &s.manifest.moments).map(|m| m.time_ms).min();
+    let noon = first_ms.unwrap_or(START) + DAY_MS / 2;
     for (name, rect) in [
         ("200 x 100", Rect { x: 860, y: 490, width: 200, height: 100 }),
         ("the whole screen", Rect { x: 0, y: 0, width: 1920, height: 1080 }),
@@ -148,4 +170,5 @@ fn main() {
             println!("{name}, {what}: {:.1} ms, {found}", took.as_secs_f64() * 1e3);
         }
     }
+    Ok(())
 }

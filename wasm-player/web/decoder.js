@@ -1,7 +1,16 @@
 // A decoder: a Web Worker that turns stored packs into tiles, so that the page's own thread stays
 // free. The page sends its compiled module first, then packs.
 
-import init, { decodePack, memoryBytes } from "./player.js";
+import init, { decodePack, memoryBytes, needsWebp } from "./player.js";
+
+/** The module for packs coded as WebP, once one came. */
+let webp = null;
+
+async function loadWebp() {
+  const module = await import("./webp.js");
+  await module.default();
+  return module;
+}
 
 onmessage = async ({ data }) => {
   if (data.module) {
@@ -13,12 +22,25 @@ onmessage = async ({ data }) => {
     }
     return;
   }
+  let decode = decodePack;
+  let memory = memoryBytes;
+  if (needsWebp(data.bytes)) {
+    try {
+      const module = await (webp ??= loadWebp());
+      decode = module.decodePack;
+      memory = () => memoryBytes() + module.memoryBytes();
+    } catch (error) {
+      // Says nothing about the pack either: the page tries it itself.
+      postMessage({ failed: String(error) });
+      return;
+    }
+  }
   try {
-    const rgb = decodePack(data.bytes, data.tile, data.tiles);
-    postMessage({ id: data.id, rgb, memory: memoryBytes() }, [rgb.buffer]);
+    const rgb = decode(data.bytes, data.tile, data.tiles);
+    postMessage({ id: data.id, rgb, memory: memory() }, [rgb.buffer]);
   } catch (error) {
     // A trap (no memory, say) says nothing about the pack: the page tries it itself.
-    const message = { id: data.id, error: String(error), memory: memoryBytes() };
+    const message = { id: data.id, error: String(error), memory: memory() };
     postMessage(error instanceof WebAssembly.RuntimeError ? { failed: String(error) } : message);
   }
 };

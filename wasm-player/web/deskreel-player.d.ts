@@ -192,8 +192,8 @@ export interface DeskreelEvents {
    * event comes with `proving`, and once more when it is known whether it is `exact`.
    */
   shown: CustomEvent<{ shownTime: number; exact: boolean; proving: boolean }>;
-  /** Manifests are read for `regionHistory` or `seenWhen`. */
-  regionprogress: CustomEvent<{ id: number; read: number; of: number }>;
+  /** Manifests are read for `regionHistory` or `seenWhen`; `times` are the changes certain by now. */
+  regionprogress: CustomEvent<{ id: number; read: number; of: number; times: Float64Array }>;
   /** Another part of the desktop is looked at, or at another scale. */
   viewchange: CustomEvent<null>;
   loopchange: CustomEvent<null>;

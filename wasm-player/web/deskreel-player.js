@@ -1,28 +1,11 @@
 // <deskreel-player>: a recorded desktop as a media element. The documented interface is
 // deskreel-player.d.ts; everything is decided in WebAssembly, this file only translates.
 
-import init, { PlayerHandle, startDecoders } from "./player.js";
+import { PlayerHandle } from "./player.js";
 import { encodePng } from "./png.js";
+import { askAhead, program } from "./start.js";
 import { Storyboards } from "./storyboards.js";
 import { View, style } from "./view.js";
-
-const wasm = init().then((module) => {
-  startDecoders(spawnDecoder, Math.min(4, navigator.hardwareConcurrency || 2));
-  return module;
-});
-
-/** A worker of ./decoder.js. Where this module comes from another origin than the page, browsers
- * start no worker from it, but from a line of the page's own that imports it. */
-function spawnDecoder() {
-  const url = new URL("./decoder.js", import.meta.url);
-  if (url.origin === location.origin) {
-    return new Worker(url, { type: "module" });
-  }
-  const line = new Blob([`import ${JSON.stringify(url.href)};`], { type: "text/javascript" });
-  const local = URL.createObjectURL(line);
-  setTimeout(() => URL.revokeObjectURL(local), 60_000);
-  return new Worker(local, { type: "module" });
-}
 
 /** What `buffered` gives: as `TimeRanges`. */
 class Ranges {
@@ -413,11 +396,17 @@ export class DeskreelPlayer extends HTMLElement {
     const generation = ++this.#generation;
     // From here on, a time that is set is for what will be loaded.
     this.#close();
-    await wasm;
+    // Attributes that change together have changed once this goes on.
+    await null;
     if (generation !== this.#generation || !this.isConnected || !this.stream) {
       return;
     }
     const source = new URL(this.src || "/", document.baseURI).href;
+    const asked = askAhead(source, this.stream, this.#token);
+    await program;
+    if (generation !== this.#generation || !this.isConnected || !this.stream) {
+      return;
+    }
     const listener = (name, detail) => {
       if (generation === this.#generation) {
         this.#hear(name, detail);
@@ -428,7 +417,7 @@ export class DeskreelPlayer extends HTMLElement {
     const [canvas, ahead] = [this.#view.canvas, this.getAttribute("preload") !== "none"];
     try {
       this.#handle =
-        new PlayerHandle(canvas, source, this.stream, this.#token, start, ahead, listener);
+        new PlayerHandle(canvas, source, this.stream, this.#token, start, ahead, asked, listener);
     } catch (error) {
       this.#hear("error", { code: "stream", object: this.stream, message: String(error) });
       return;

@@ -19,8 +19,10 @@ export class Regions {
     byId("region-previous").addEventListener("click", () => this.step(-1));
     byId("region-next").addEventListener("click", () => this.step(1));
     byId("region-close").addEventListener("click", () => this.close());
-    player.addEventListener("regionprogress", ({ detail: { read, of } }) => {
+    player.addEventListener("regionprogress", ({ detail: { read, of, times } }) => {
       if (this.#asking && of > 0) {
+        // What is certain is marked while the rest is read.
+        this.#timeline.found = [...times];
         byId("region-progress").value = read / of;
         this.#say(read < of ? `Reading ${read} of ${of} parts of the day` : "Comparing pixels");
       }

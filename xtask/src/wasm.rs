@@ -5,17 +5,16 @@
 //! with `rlib` and `cdylib` in `Cargo.toml` a plain `cargo build` would silently drop
 //! link-time optimisation, and with `cdylib` alone tests would have no library to link to.
 
+mod minify;
 mod names;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use brotli::enc::BrotliEncoderParams;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde_json::Value;
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -23,10 +22,16 @@ use crate::process;
 use crate::repo::Repo;
 use crate::setup::{WASM_TARGET, has_wasm_target};
 
-const PACKAGE: &str = "deskreel-player";
+/// A WebAssembly module: the crate, and what its generated files are called (`player.js` and
+/// `player_bg.wasm`).
+struct Module {
+    package: &'static str,
+    name: &'static str,
+}
 
-/// What the generated files are called: `player.js` and `player_bg.wasm`.
-const NAME: &str = "player";
+const PLAYER: Module = Module { package: "deskreel-player", name: "player" };
+/// Loaded only by who meets a pack coded as WebP.
+const WEBP: Module = Module { package: "deskreel-webp", name: "webp" };
 
 /// Arguments of `wasm`.
 #[derive(clap::Args, Default)]
@@ -34,8 +39,8 @@ const NAME: &str = "player";
 Writes dist/player: player.js and player_bg.wasm, generated from the crate deskreel-player,
 and the files of wasm-player/web. What browsers load carries a hash in its name, has its digest
 where it is named, and a gzip and a brotli twin beside it; `--dev` leaves names as they are. Any web
-server can serve that folder. Where
-wasm-opt is on PATH the release build is put through it; it is never required.
+server can serve that folder. Scripts are bundled, and with the styles minified, by esbuild, which npm brings;
+without npm they stay as they are: larger, and in more requests.
 
 Examples:
   cargo xtask wasm          the player as people get it: small and fast, slow to build
@@ -62,20 +67,22 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     if !has_wasm_target() {
         bail!("the Rust target {WASM_TARGET} is missing: run `cargo xtask setup`");
     }
-    let module = compile(repo, args.dev)?;
+    let modules = [(&PLAYER, compile(repo, &PLAYER, args)?), (&WEBP, compile(repo, &WEBP, args)?)];
 
     // Made beside the old folder and swapped in when complete, so that a failure leaves
     // the last good player in place.
     fs::create_dir_all(repo.dist())?;
     let fresh = tempfile::Builder::new().prefix(".player-").tempdir_in(repo.dist())?;
-    let names = args.dev || args.names;
-    bind(&module, fresh.path(), names)?;
-    if !names {
-        optimise(fresh.path());
+    for (module, built) in &modules {
+        bind(module, built, fresh.path(), args.dev || args.names)?;
     }
     copy_folder(&web, fresh.path())?;
     if !args.dev {
-        rename(fresh.path())?;
+        let minifier = minify::Minifier::find(repo);
+        if let Some(minifier) = &minifier {
+            minifier.bundle(fresh.path())?;
+        }
+        rename(fresh.path(), minifier.as_ref())?;
     }
     let (gzipped, brotlied) = pack(fresh.path())?;
     let player = repo.player_dist();
@@ -86,7 +93,7 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     readable(&player)?;
 
     println!(
-        "{} is ready ({} KB in all by gzip, {} KB by brotli)",
+        "{} is ready (a first visit loads {} KB by gzip, {} KB by brotli)",
         player.display(),
         gzipped.div_ceil(1000),
         brotlied.div_ceil(1000)
@@ -95,30 +102,31 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
 }
 
 /// Compiles the crate and returns the path of the WebAssembly module.
-fn compile(repo: &Repo, dev: bool) -> Result<PathBuf> {
-    let mut cargo = repo.cargo(["rustc", "--package", PACKAGE, "--lib", "--crate-type", "cdylib"]);
-    cargo.args(["--target", WASM_TARGET, "--profile", if dev { "dev" } else { "wasm" }]);
+fn compile(repo: &Repo, module: &Module, args: &Args) -> Result<PathBuf> {
+    let package = module.package;
+    let mut cargo = repo.cargo(["rustc", "--package", package, "--lib", "--crate-type", "cdylib"]);
+    cargo.args(["--target", WASM_TARGET, "--profile", if args.dev { "dev" } else { "wasm" }]);
     cargo.args(["--message-format", "json-render-diagnostics"]);
     // Either would replace the target's own flags in .cargo/config.toml, SIMD among them.
     cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     process::announce(&cargo);
     let mut child = cargo.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
     let stdout = child.stdout.take().context("cargo's output is not piped")?;
-    let mut module = None;
+    let mut built = None;
     for line in BufReader::new(stdout).lines() {
-        module = parse_artifact(&line?).or(module);
+        built = parse_artifact(&line?, package).or(built);
     }
     if !child.wait()?.success() {
-        bail!("{PACKAGE} does not build for {WASM_TARGET} (the compiler's words are above)");
+        bail!("{package} does not build for {WASM_TARGET} (the compiler's words are above)");
     }
-    module.context("cargo named no WebAssembly module among what it built")
+    built.context("cargo named no WebAssembly module among what it built")
 }
 
-/// The player's module, if this line of cargo's JSON announces it.
-fn parse_artifact(line: &str) -> Option<PathBuf> {
+/// The package's module, if this line of cargo's JSON announces it.
+fn parse_artifact(line: &str, package: &str) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(line).ok()?;
     let name = &message["target"]["name"];
-    if message["reason"] != "compiler-artifact" || *name != PACKAGE.replace('-', "_") {
+    if message["reason"] != "compiler-artifact" || *name != package.replace('-', "_") {
         return None;
     }
     let files = message["filenames"].as_array()?.iter().filter_map(Value::as_str);
@@ -126,39 +134,16 @@ fn parse_artifact(line: &str) -> Option<PathBuf> {
 }
 
 /// Writes the module and the JavaScript that loads it.
-fn bind(module: &Path, folder: &Path, names: bool) -> Result<()> {
+fn bind(module: &Module, built: &Path, folder: &Path, names: bool) -> Result<()> {
     let mut bindgen = Bindgen::new();
-    bindgen.input_path(module).out_name(NAME).typescript(false).web(true)?;
+    bindgen.input_path(built).out_name(module.name).typescript(false).web(true)?;
     // `init()` then finds the module beside the script; the library leaves that out by default.
     bindgen.omit_default_module_path(false);
     bindgen.debug(names).keep_debug(names);
     bindgen.remove_name_section(!names).remove_producers_section(!names);
     bindgen
         .generate(folder)
-        .with_context(|| format!("wasm-bindgen cannot make bindings for {}", module.display()))
-}
-
-/// Puts the module through wasm-opt where there is one. A wasm-opt too old for what the
-/// compiler emits is no reason to fail: the module works as it is.
-fn optimise(folder: &Path) {
-    let Some(wasm_opt) = process::on_path("wasm-opt") else {
-        println!("wasm-opt is not on PATH: the module stays as the compiler made it");
-        return;
-    };
-    let module = folder.join(format!("{NAME}_bg.wasm"));
-    let optimised = folder.join("optimised.wasm");
-    let mut command = std::process::Command::new(wasm_opt);
-    command.args(["-O3", "--enable-simd", "--enable-bulk-memory", "--enable-sign-ext"]);
-    command.args(["--enable-nontrapping-float-to-int", "--enable-mutable-globals"]);
-    command.args(["--enable-reference-types", "--enable-multivalue", "-o"]);
-    command.arg(&optimised).arg(&module);
-    let result = process::run(&mut command)
-        .and_then(|()| fs::rename(&optimised, &module).map_err(anyhow::Error::from));
-    if let Err(error) = result {
-        println!("the module stays as the compiler made it: {error:#}");
-        // Nothing to do if there is nothing to remove.
-        let _ = fs::remove_file(&optimised);
-    }
+        .with_context(|| format!("wasm-bindgen cannot make bindings for {}", built.display()))
 }
 
 /// Copies a folder's contents into another, folders included. A name that is taken is
@@ -180,8 +165,8 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Gives what browsers load names that no other bytes have.
-fn rename(folder: &Path) -> Result<()> {
+/// Gives what browsers load names that no other bytes have, and makes it small.
+fn rename(folder: &Path, minifier: Option<&minify::Minifier>) -> Result<()> {
     let mut files = names::Files::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -189,14 +174,18 @@ fn rename(folder: &Path) -> Result<()> {
         files.insert(name, fs::read(entry.path())?);
         fs::remove_file(entry.path())?;
     }
-    for (name, bytes) in names::hash_names(files)? {
+    let small = |name: &str, bytes: Vec<u8>| match minifier {
+        Some(minifier) => minifier.minify(name, bytes),
+        None => Ok(bytes),
+    };
+    for (name, bytes) in names::hash_names(files, small)? {
         fs::write(folder.join(&name), bytes).with_context(|| format!("cannot write {name}"))?;
     }
     Ok(())
 }
 
 /// Puts compressed twins (`.gz`, `.br`) beside each file that a browser loads; returns the bytes of
-/// each kind in all.
+/// each kind that a first visit loads in all.
 fn pack(folder: &Path) -> Result<(u64, u64)> {
     let (mut gzipped, mut brotlied) = (0, 0);
     for entry in fs::read_dir(folder)? {
@@ -205,15 +194,19 @@ fn pack(folder: &Path) -> Result<(u64, u64)> {
         if !matches!(kind, "html" | "css" | "js" | "wasm" | "svg") {
             continue;
         }
+        let is_first =
+            path.file_stem().is_none_or(|stem| !stem.to_string_lossy().starts_with(WEBP.name));
         let bytes = fs::read(&path)?;
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(&bytes)?;
-        let gzip = encoder.finish()?;
+        let mut gzip = Vec::new();
+        // As few bytes as gzip can do: some seconds, once.
+        zopfli::compress(zopfli::Options::default(), zopfli::Format::Gzip, &*bytes, &mut gzip)?;
         let mut brotli = Vec::new();
         // The most that there is: quality 11, a window of 4 MB.
         let settings = BrotliEncoderParams { quality: 11, lgwin: 22, ..Default::default() };
         brotli::BrotliCompress(&mut bytes.as_slice(), &mut brotli, &settings)?;
-        (gzipped, brotlied) = (gzipped + gzip.len() as u64, brotlied + brotli.len() as u64);
+        if is_first {
+            (gzipped, brotlied) = (gzipped + gzip.len() as u64, brotlied + brotli.len() as u64);
+        }
         for (ending, packed) in [("gz", gzip), ("br", brotli)] {
             let twin = path.with_extension(format!("{kind}.{ending}"));
             fs::write(&twin, packed).with_context(|| format!("cannot write {}", twin.display()))?;
@@ -245,16 +238,20 @@ mod tests {
     fn cargos_json_names_the_module() {
         let line = r#"{"reason":"compiler-artifact","target":{"name":"deskreel_player"},
             "filenames":["/t/deskreel_player.d","/t/deskreel_player.wasm"]}"#;
-        assert_eq!(parse_artifact(line).unwrap(), Path::new("/t/deskreel_player.wasm"));
+        assert_eq!(
+            parse_artifact(line, "deskreel-player").unwrap(),
+            Path::new("/t/deskreel_player.wasm")
+        );
     }
 
     #[test]
     fn other_lines_of_cargos_json_name_nothing() {
         let other =
             r#"{"reason":"compiler-artifact","target":{"name":"blake3"},"filenames":["b.wasm"]}"#;
-        assert_eq!(parse_artifact(other), None);
-        assert_eq!(parse_artifact(r#"{"reason":"build-finished","success":true}"#), None);
-        assert_eq!(parse_artifact("not JSON"), None);
+        assert_eq!(parse_artifact(other, "deskreel-player"), None);
+        let finished = r#"{"reason":"build-finished","success":true}"#;
+        assert_eq!(parse_artifact(finished, "deskreel-player"), None);
+        assert_eq!(parse_artifact("not JSON", "deskreel-player"), None);
     }
 
     #[test]
@@ -262,6 +259,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.js"), "let a;".repeat(99)).unwrap();
         fs::write(folder.path().join("a.d.ts"), "type").unwrap();
+        // Loaded later, by few.
+        fs::write(folder.path().join("webp.js"), "let b;").unwrap();
         let (gzipped, brotlied) = pack(folder.path()).unwrap();
         let packed = fs::read(folder.path().join("a.js.gz")).unwrap();
         assert_eq!(gzipped, packed.len() as u64);

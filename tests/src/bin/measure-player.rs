@@ -1,7 +1,8 @@
 //! How fast the player is on a whole day: `measure-player FOLDER` imports the folder's PNG files,
 //! makes a day of 24 repetitions of them with indexes of its hours, and measures in Chromium, with the
 //! network held to 20 Mbit/s and 40 ms: the first exact picture, cold and warm seeks forward and
-//! backward, scrubbing, and memory. A folder of 360 screenshots makes 8,640.
+//! backward, scrubbing, and memory. A folder of 360 screenshots makes 8,640. With the word `serve`
+//! behind it, it makes the day, says where it is served, and stays until it is ended: for profilers.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,10 +18,12 @@ const HOUR_MS: u64 = 3_600_000;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let usage = "usage: measure-player FOLDER [SECONDS OF SCRUBBING]";
+    let usage = "usage: measure-player FOLDER [SECONDS OF SCRUBBING | serve]";
     let folder = std::env::args().nth(1).context(usage)?;
-    let seconds: u64 =
-        std::env::args().nth(2).map_or(Ok(60), |text| text.parse()).context(usage)?;
+    let wish = std::env::args().nth(2);
+    let serve = wish.as_deref() == Some("serve");
+    let seconds = wish.filter(|_| !serve);
+    let seconds: u64 = seconds.map_or(Ok(60), |text| text.parse()).context(usage)?;
     let files = pictures(folder.as_ref())?;
     ensure!(
         (1..=360).contains(&files.len()),
@@ -50,6 +53,10 @@ async fn main() -> Result<()> {
     let plan = Plan { source: &short, target: &day, loops: 24, period_ms: HOUR_MS, start_ms };
     let times = write(&*source, &*store, &plan).await?;
     println!("a day of {} screenshots", times.len());
+    if serve {
+        println!("{}", product.player_url("day"));
+        return std::future::pending().await;
+    }
     opening(&product).await?;
     let forward = seeks(&product, start_ms, false).await?;
     let backward = seeks(&product, start_ms, true).await?;

@@ -1,6 +1,7 @@
 //! The picture: puts tiles where they belong, touches only what changed, and proves the result.
 
 use deskreel_format::grid::Rect;
+use deskreel_format::picture::{rgb_to_rgba, rgba_to_rgb};
 use deskreel_format::{Digest, FormatError, Grid, Layout, Manifest, Pack, SurfaceInfo, TileSize};
 
 use super::sheet::PackKey;
@@ -207,7 +208,10 @@ impl Surface {
     /// picture of the pixels has.
     fn hash(&mut self, bytes: usize) {
         // Enough at a time to hash many lanes at once, little enough to stay in the cache.
-        const BAND_PIXELS: usize = 16_384;
+        const BAND: usize = 65_536 * 4;
+        // With the eight bytes of the header these 680 pixels fill two of BLAKE3's chunks of 1,024 bytes,
+        // as each band fills its own: none is hashed in parts, one block after the other.
+        const FIRST: usize = 680 * 4;
         if self.unproved() == 0 {
             return;
         }
@@ -217,14 +221,14 @@ impl Surface {
             hasher.update(&self.info.height.to_le_bytes());
             (hasher, 0)
         });
-        let end = done.saturating_add(bytes.next_multiple_of(4)).min(self.rgba.len());
-        let mut rgb = vec![0; BAND_PIXELS * 3];
-        for band in self.rgba[done..end].chunks(BAND_PIXELS * 4) {
+        let start = done.max(FIRST);
+        let whole = bytes.div_ceil(BAND).saturating_mul(BAND);
+        let end = start.saturating_add(whole).min(self.rgba.len());
+        let (first, bands) = self.rgba[done..end].split_at(start.min(end) - done);
+        let mut rgb = vec![0; BAND / 4 * 3];
+        for band in std::iter::once(first).chain(bands.chunks(BAND)) {
             let rgb = &mut rgb[..band.len() / 4 * 3];
-            for (to, from) in rgb.as_chunks_mut().0.iter_mut().zip(band.as_chunks().0) {
-                let [red, green, blue, _]: [u8; 4] = *from;
-                *to = [red, green, blue];
-            }
+            rgba_to_rgb(band, rgb);
             hasher.update(rgb);
         }
         if end < self.rgba.len() {
@@ -242,11 +246,7 @@ impl Surface {
         let rect = self.grid.rect(cell);
         for y in 0..rect.height as usize {
             let from = &tile[y * side * 3..(y * side + rect.width as usize) * 3];
-            let row = self.row(rect, y);
-            for (to, from) in row.as_chunks_mut().0.iter_mut().zip(from.as_chunks().0) {
-                let [red, green, blue]: [u8; 3] = *from;
-                *to = [red, green, blue, 255];
-            }
+            rgb_to_rgba(from, self.row(rect, y));
         }
     }
 

@@ -203,6 +203,9 @@ pub enum Event {
         read: usize,
         /// Of so many.
         of: usize,
+        /// What they tell already of [`super::regions::Question::History`], UTC milliseconds: certain,
+        /// and not all.
+        times: Vec<u64>,
     },
     /// The answer to [`Input::Region`].
     RegionFound {

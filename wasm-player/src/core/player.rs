@@ -3,6 +3,7 @@
 //! Every [`Player::handle`] ends in one turn: say anew what is wanted, show what can be shown, ask
 //! for what is missing, tell what changed, name the time to come back.
 
+mod direct;
 mod proof;
 mod repeat;
 mod replies;
@@ -27,6 +28,7 @@ use super::regions::{Question, Region};
 use super::sheet::{MomentKey, PackKey, Sheet};
 use super::timeline::Timeline;
 use super::transfers::{Transfers, Urgency};
+use direct::Direct;
 use proof::Proof;
 use study::Study;
 
@@ -111,6 +113,7 @@ pub struct Player {
     boards: Boards,
     proof: Proof,
     study: Option<Study>,
+    direct: Direct,
     /// A seek began, and the nearest moment that is here was not looked for yet.
     nearby: bool,
     /// The last seek or step went back in time.
@@ -175,6 +178,7 @@ impl Player {
             boards: Boards::default(),
             proof: Proof::Done,
             study: None,
+            direct: Direct::default(),
             nearby: false,
             backward: false,
             playback: Playback::new(config.start_ms.unwrap_or(0)),

@@ -77,19 +77,17 @@ impl Region {
     /// Two tiles were compared.
     pub fn compared(&mut self, pair: (Tile, Tile), equal: bool) {
         if let (Some(a), Some(b)) = (self.equals.id(pair.0), self.equals.id(pair.1)) {
-            match equal {
-                true => self.equals.join(a, b),
-                false => self.equals.part(a, b),
-            }
+            self.equals.compared(a, b, equal);
         }
     }
 
     /// The answer for the moments from `start_ms` on; the last one lasts for `interval_ms`.
-    pub fn answer(&self, start_ms: u64, interval_ms: u64) -> Answer {
+    pub fn answer(&mut self, start_ms: u64, interval_ms: u64) -> Answer {
+        self.equals.settle();
         let route = route(&self.told, start_ms);
         let mut open = HashSet::new();
         let times = match self.question {
-            Question::History => self.history(&route, &mut open),
+            Question::History => self.history(&route, false, &mut open),
             Question::Seen(at_ms) => {
                 let at = route.partition_point(|stop| stop.step().time_ms <= at_ms);
                 let Some(at) = at.checked_sub(1) else { return Answer::Times(Vec::new()) };
@@ -108,17 +106,38 @@ impl Region {
         Answer::Compare(open)
     }
 
-    /// When it changed, and what is open.
-    fn history(&self, route: &[Stop<'_>], open: &mut HashSet<(TileId, TileId)>) -> Vec<u64> {
+    /// The changes that are certain although not every manifest was taken in: moments between which
+    /// others may lie are not compared. Empty for [`Question::Seen`].
+    pub fn so_far(&mut self, start_ms: u64) -> Vec<u64> {
+        self.equals.settle();
+        match self.question {
+            Question::History => {
+                self.history(&route(&self.told, start_ms), true, &mut HashSet::new())
+            }
+            Question::Seen(_) => Vec::new(),
+        }
+    }
+
+    /// When it changed, and what is open; with `only_near`, looking only from moments to those that
+    /// follow in the same manifest or chain.
+    fn history(
+        &self,
+        route: &[Stop<'_>],
+        only_near: bool,
+        open: &mut HashSet<(TileId, TileId)>,
+    ) -> Vec<u64> {
         let mut walk = Walk::default();
         let mut times = Vec::new();
         let mut before: Option<&Stop<'_>> = None;
         for stop in route {
             let is_new = walk.go(stop);
             let Some(last) = before.replace(stop) else { continue };
+            if only_near && last.id != stop.id && last.chain != stop.chain {
+                continue;
+            }
             let is_other = is_new
                 || (last.step().digest != stop.step().digest
-                    && self.differs(&walk, last.chain == stop.chain, open));
+                    && (stop.step().is_all || self.differs(&walk, last.chain == stop.chain, open)));
             if is_other {
                 times.push(stop.step().time_ms);
             }
@@ -180,7 +199,10 @@ impl Region {
             if stop.step().digest == route[at].step().digest {
                 return true;
             }
-            if states.different > 0 || (states.unsaid > 0 && stop.chain == route[at].chain) {
+            if stop.step().is_all
+                || states.different > 0
+                || (states.unsaid > 0 && stop.chain == route[at].chain)
+            {
                 return false;
             }
             match states.first_unsaid() {

@@ -1,7 +1,9 @@
 //! A manifest as the player keeps it: with what each of its moments needs.
 
 use deskreel_format::manifest::INDEX_WRITER;
-use deskreel_format::{Manifest, PackRef, SameTiles, SegmentId, StreamName, TileRef};
+use deskreel_format::{
+    Digest, Manifest, Moment, PackRef, SameTiles, SegmentId, StreamName, TileRef,
+};
 
 /// A decoded pack's place in the bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,11 +91,13 @@ impl Sheet {
     /// Memory held, bytes, about.
     pub fn bytes(&self) -> usize {
         let manifest = &self.manifest;
-        let changes: usize = manifest.moments.iter().map(|m| m.changes.len() * 12 + 80).sum();
+        let moments = manifest.moments.iter();
+        let held = |m: &Moment| m.changes.heap_bytes() + m.digests.capacity() * size_of::<Digest>();
+        let moments: usize = moments.map(|moment| held(moment) + size_of::<Moment>()).sum();
         let needs: usize = self.needs.iter().map(|needs| needs.len() * 4 + 24).sum();
         let packs = manifest.packs.len() * size_of::<PackRef>();
         let links = manifest.links.same.len() * size_of::<SameTiles>();
-        changes
+        moments
             + needs
             + packs
             + links

@@ -10,9 +10,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
-use deskreel_format::{PackRef, SegmentId, TileSize};
-use js_sys::{Array, Function, Reflect, Uint8Array};
+use deskreel_format::codec::Codec;
+use deskreel_format::{Pack, PackRef, SegmentId, TileSize};
+use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Event, MessageEvent, Worker};
 
 use super::shell::Shell;
@@ -36,6 +38,8 @@ struct Pool {
     work: HashMap<u32, Work>,
     next: u32,
     players: Vec<Weak<Shell>>,
+    /// Gives a promise of the module for WebP.
+    webp: Option<Function>,
 }
 
 struct Member {
@@ -59,12 +63,14 @@ struct Work {
     id: DecodeId,
 }
 
-/// Starts up to `count` decoders; `spawn` makes a worker. Only the first call of a page counts.
+/// Starts up to `count` decoders; `spawn` makes a worker, `webp` loads the module for packs that
+/// [`needs_webp`]. Only the first call of a page counts.
 #[wasm_bindgen(js_name = startDecoders)]
-pub fn start_decoders(spawn: &Function, count: u32) {
+pub fn start_decoders(spawn: &Function, webp: Function, count: u32) {
     if POOL.with_borrow(|pool| !pool.members.is_empty()) {
         return;
     }
+    POOL.with_borrow_mut(|pool| pool.webp = Some(webp));
     for number in 0..count as usize {
         match start(spawn, number) {
             Ok(member) => POOL.with_borrow_mut(|pool| pool.members.push(member)),
@@ -222,6 +228,36 @@ pub fn decode_pack(bytes: Vec<u8>, tile: u32, tiles: u32) -> Result<Vec<u8>, JsV
     let place = PackRef { segment, offset: 0, len: bytes.len() as u32, tiles };
     let decoded = DecodeJob { place, tile, bytes }.decode(&Config::limits());
     decoded.map_err(|error| error.to_string().into())
+}
+
+/// Whether a pack is coded as WebP: the module `webp.js` decodes it, this one does not.
+#[wasm_bindgen(js_name = needsWebp)]
+pub fn needs_webp(bytes: &[u8]) -> bool {
+    Pack::codec(bytes) == Some(Codec::Webp)
+}
+
+/// Decodes on the page's own thread what [`needs_webp`], once that module is here.
+pub(super) fn decode_webp(player: &Rc<Shell>, id: DecodeId, job: DecodeJob) {
+    let player = Rc::downgrade(player);
+    spawn_local(async move {
+        let tiles = by_webp(&job).await.map_err(|error| match error.as_string() {
+            Some(text) => text,
+            None => format!("its decoder cannot be loaded: {error:?}"),
+        });
+        if let Some(player) = player.upgrade() {
+            player.handle(Input::Decoded { id, tiles });
+        }
+    });
+}
+
+async fn by_webp(job: &DecodeJob) -> Result<Vec<u8>, JsValue> {
+    let load = POOL.with_borrow(|pool| pool.webp.clone()).ok_or("there is no decoder of WebP")?;
+    let module = JsFuture::from(Promise::resolve(&load.call0(&JsValue::NULL)?)).await?;
+    let decode: Function = Reflect::get(&module, &"decodePack".into())?.dyn_into()?;
+    let bytes = Uint8Array::from(job.bytes.as_slice());
+    let (tile, tiles) = (job.tile.pixels().into(), job.place.tiles.into());
+    let rgb = decode.call3(&JsValue::NULL, &bytes, &tile, &tiles)?;
+    Ok(rgb.dyn_into::<Uint8Array>()?.to_vec())
 }
 
 /// Memory that this thread's module holds, bytes.

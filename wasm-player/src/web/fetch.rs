@@ -1,10 +1,12 @@
 //! Requests of the browser: a method, a URL and what came of it.
 
-use js_sys::{Promise, Uint8Array};
+use js_sys::{Promise, Reflect, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Request, RequestCache, RequestInit, Response};
+
+use crate::core::access::Ask;
 
 #[wasm_bindgen]
 extern "C" {
@@ -60,7 +62,33 @@ async fn try_ask(question: Question, signal: Option<AbortSignal>) -> Result<Answ
     for (name, value) in &question.headers {
         request.headers().set(name, value)?;
     }
-    let response: Response = JsFuture::from(global_fetch(&request)).await?.dyn_into()?;
+    answer(JsFuture::from(global_fetch(&request)).await?.dyn_into()?).await
+}
+
+/// Whether `asked`, a request that the page made itself, is the one that the core wants.
+pub(super) fn already(asked: &JsValue, wanted: &Ask) -> bool {
+    if !asked.is_object() {
+        return false;
+    }
+    let text = |name: &str| Reflect::get(asked, &name.into()).ok()?.as_string();
+    let parts = (text("url"), text("body"), text("token"));
+    parts == (Some(wanted.url.clone()), wanted.body.clone(), wanted.token.clone())
+}
+
+/// What came of it; `None` if nothing did, and it must be asked again.
+pub(super) async fn answered(asked: &JsValue) -> Option<Answer> {
+    let promise: Promise = Reflect::get(asked, &"answer".into()).ok()?.dyn_into().ok()?;
+    let came = JsFuture::from(promise).await.ok()?;
+    let response = Reflect::get(&came, &"response".into()).ok()?.dyn_into().ok()?;
+    let at_ms = Reflect::get(&came, &"at".into()).ok()?.as_f64()?;
+    let mut answer = answer(response).await.ok()?;
+    // It may have waited for the program: by now the server's clock says more.
+    let waited_ms = (js_sys::Date::now() - at_ms).max(0.0) as u64;
+    answer.date_ms = answer.date_ms.map(|date_ms| date_ms + waited_ms);
+    Some(answer)
+}
+
+async fn answer(response: Response) -> Result<Answer, JsValue> {
     let body = Uint8Array::new(&JsFuture::from(response.array_buffer()?).await?).to_vec();
     let date = response.headers().get("date")?;
     let date_ms = date.map(|date| js_sys::Date::parse(&date)).filter(|ms| *ms > 0.0);

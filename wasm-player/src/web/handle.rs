@@ -26,10 +26,12 @@ pub struct PlayerHandle {
 impl PlayerHandle {
     /// Starts to load `stream` from `src` (see the element's attribute) onto a canvas. `listener` is
     /// called with the name and detail of every event. With `ahead`, what will likely be shown next is
-    /// fetched before it is asked for.
+    /// fetched before it is asked for. `asked` is a request for a grant that is under way already: an
+    /// object of its `url`, `body` and `token`, and of `answer`, the promise of a response or of null.
     ///
     /// # Errors
     /// A text that says what is wrong with the stream's name or the canvas.
+    #[allow(clippy::too_many_arguments, reason = "JavaScript passes what the element has")]
     #[wasm_bindgen(constructor)]
     pub fn new(
         canvas: HtmlCanvasElement,
@@ -38,6 +40,7 @@ impl PlayerHandle {
         token: Option<String>,
         start: Option<f64>,
         ahead: bool,
+        asked: JsValue,
         listener: Function,
     ) -> Result<PlayerHandle, JsValue> {
         let stream = StreamName::parse(stream).map_err(|error| error.to_string())?;
@@ -49,7 +52,7 @@ impl PlayerHandle {
         if !ahead {
             config.ahead = 0;
         }
-        let shell = Shell::new(Player::new(config), Screen::new(canvas)?, listener)?;
+        let shell = Shell::new(Player::new(config), Screen::new(canvas)?, asked, listener)?;
         Ok(Self { shell })
     }
 

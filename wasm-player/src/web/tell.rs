@@ -28,19 +28,18 @@ pub(super) fn event(event: &Event) -> (&'static str, JsValue) {
             ("shown", detail)
         }
         Event::Storyboard => ("storyboard", JsValue::NULL),
-        Event::RegionProgress { id, read, of } => {
+        Event::RegionProgress { id, read, of, times } => {
             let detail = object(&[
                 ("id", (*id).into()),
                 ("read", (*read as f64).into()),
                 ("of", (*of as f64).into()),
+                ("times", list(times)),
             ]);
             ("regionprogress", detail)
         }
         Event::RegionFound { id, times, sure } => {
-            let times: Vec<f64> = times.iter().map(|time_ms| *time_ms as f64).collect();
-            let times = js_sys::Float64Array::from(times.as_slice());
             let detail =
-                object(&[("id", (*id).into()), ("times", times.into()), ("sure", (*sure).into())]);
+                object(&[("id", (*id).into()), ("times", list(times)), ("sure", (*sure).into())]);
             ("regionfound", detail)
         }
         Event::Status(now) => {
@@ -56,6 +55,12 @@ pub(super) fn event(event: &Event) -> (&'static str, JsValue) {
             ("error", detail)
         }
     }
+}
+
+/// Times as a `Float64Array`.
+fn list(times: &[u64]) -> JsValue {
+    let times: Vec<f64> = times.iter().map(|time_ms| *time_ms as f64).collect();
+    js_sys::Float64Array::from(times.as_slice()).into()
 }
 
 /// A status as a word, and the server's reason where it gave one.

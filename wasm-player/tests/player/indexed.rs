@@ -224,3 +224,35 @@ fn following_is_as_young_as_the_upload_allows() {
         driver.assert_shows(&next);
     }
 }
+
+#[test]
+fn a_moment_of_an_unread_hour_is_shown_from_its_own_segment() {
+    let day = day(1_300, 1);
+    let mut driver = day.open(Config { ahead: 0, ..config() });
+    driver.fetched.clear();
+    driver.seek(day.shots[200].time_ms + 3);
+    driver.assert_shows(&day.shots[200]);
+    let index = stream().index_key(hour_start(day.shots[200].time_ms));
+    assert!(!driver.fetched.iter().any(|(key, _)| *key == index), "the index was read");
+    // Steps need the hour's index, and land where they should.
+    driver.input(Input::Step(1));
+    driver.settle();
+    driver.assert_shows(&day.shots[201]);
+    driver.input(Input::Step(-2));
+    driver.settle();
+    driver.assert_shows(&day.shots[199]);
+    assert!(driver.errors().is_empty());
+}
+
+#[test]
+fn where_segments_hold_several_moments_one_guess_is_wrong_and_no_error() {
+    let day = day(1_300, 7);
+    let mut driver = day.open(Config { ahead: 0, ..config() });
+    for index in [201, 600, 950, 30] {
+        driver.seek(day.shots[index].time_ms);
+        driver.assert_shows(&day.shots[index]);
+    }
+    assert!(driver.errors().is_empty(), "{:?}", driver.errors());
+    let is_there = |key: &String| day.bucket.objects.contains_key(key);
+    assert_eq!(driver.fetched.iter().filter(|(key, _)| !is_there(key)).count(), 1);
+}

@@ -80,6 +80,7 @@ fn rects() -> impl Iterator<Item = (usize, Rect)> {
         (0, (0, 0, 1, 1)),
         (0, (3, 1, 4, 3)),
         (0, (0, 0, 13, 8)),
+        (0, (0, 2, 13, 4)),
         (0, (6, 5, 7, 3)),
         (1, (0, 0, 2, 2)),
         (1, (1, 2, 5, 2)),
@@ -188,7 +189,7 @@ fn an_answer_that_rests_on_a_tile_that_is_gone_is_not_called_sure() {
     }
     let mut driver = Driver::opened(bucket, config());
     driver.events.clear();
-    let rect = Rect { x: 0, y: 0, width: 200, height: 120 };
+    let rect = Rect { x: 0, y: 0, width: 180, height: 120 };
     driver.input(Input::Region { id: 1, surface: 0, rect, seen: false });
     driver.settle();
     let is_unsure = |event: &Event| matches!(event, Event::RegionFound { id: 1, sure: false, .. });
@@ -219,4 +220,21 @@ fn a_question_that_was_taken_back_is_answered_without_certainty_and_asks_for_not
     let answers = driver.events.iter().filter(|e| matches!(e, Event::RegionFound { .. }));
     assert_eq!(answers.count(), 1);
     driver.input(Input::EndRegion);
+}
+
+#[test]
+fn what_is_certain_is_told_while_the_rest_is_read() {
+    let (bucket, shots) = remembering();
+    let mut driver = Driver::opened(bucket, config());
+    for (surface, rect) in rects() {
+        let found = ask(&mut driver, surface, rect, false);
+        let told = driver.events.iter().filter_map(|event| match event {
+            Event::RegionProgress { times, .. } => Some(times.clone()),
+            _ => None,
+        });
+        let told: Vec<Vec<u64>> = told.collect();
+        assert!(told.iter().flatten().all(|time| found.contains(time)), "{rect:?}");
+        assert_eq!(found, changes(&shots, surface, rect));
+        assert!(found.is_empty() || told.last().is_some_and(|last| !last.is_empty()), "{rect:?}");
+    }
 }

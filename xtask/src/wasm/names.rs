@@ -17,6 +17,8 @@ const PAGE: &str = "index.html";
 const ELEMENT: &str = "deskreel-player.js";
 /// What workers load.
 const WORKER: &str = "decoder.js";
+/// What few pages ever load, and none at first.
+const LATE: &str = "webp.js";
 /// How the generated code fetches the module.
 const FETCH: &str = "fetch(module_or_path)";
 
@@ -30,10 +32,14 @@ struct Named {
 }
 
 /// Gives every file that a browser loads a name that no other bytes have, and names all of them so.
+/// `small` makes a script or style smaller, once it names what it loads.
 ///
 /// # Errors
 /// When files name each other in a circle, or generated code is not as expected.
-pub(super) fn hash_names(mut files: Files) -> Result<Files> {
+pub(super) fn hash_names(
+    mut files: Files,
+    small: impl Fn(&str, Vec<u8>) -> Result<Vec<u8>>,
+) -> Result<Files> {
     let mut named: BTreeMap<String, Named> = BTreeMap::new();
     let mut shipped = Files::new();
     let mut waiting: Vec<String> = files.keys().filter(|name| is_hashed(name)).cloned().collect();
@@ -50,7 +56,7 @@ pub(super) fn hash_names(mut files: Files) -> Result<Files> {
                 later.push(name);
                 continue;
             }
-            let bytes = rewrite(&name, bytes, &named)?;
+            let bytes = small(&name, rewrite(&name, bytes, &named)?)?;
             let file = Named { name: hashed_name(&name, &bytes), integrity: integrity(&bytes) };
             shipped.insert(file.name.clone(), bytes);
             named.insert(name, file);
@@ -69,7 +75,7 @@ pub(super) fn hash_names(mut files: Files) -> Result<Files> {
         let bytes = if name == PAGE {
             page(&bytes, &named)?
         } else if name == WORKER {
-            rewrite(&name, &bytes, &named)?
+            small(&name, rewrite(&name, &bytes, &named)?)?
         } else {
             bytes
         };
@@ -147,7 +153,8 @@ fn page(bytes: &[u8], named: &BTreeMap<String, Named>) -> Result<Vec<u8>> {
             line = line.replace(&spelling, &with);
         }
         if line.contains("<script") {
-            let modules = named.iter().filter(|(name, _)| name.ends_with(".js"));
+            let is_first = |name: &str| name.ends_with(".js") && name != LATE;
+            let modules = named.iter().filter(|(name, _)| is_first(name));
             let announced = modules.filter(|(_, file)| !text_names(&lines, &file.name));
             let links: Vec<String> = announced
                 .map(|(_, file)| {
@@ -176,8 +183,12 @@ mod tests {
         all.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect()
     }
 
+    fn hash(files: Files) -> Result<Files> {
+        hash_names(files, |_, bytes| Ok(bytes))
+    }
+
     fn sample(leaf: &str) -> Files {
-        hash_names(files(&[
+        hash(files(&[
             (
                 "index.html",
                 "<link rel=\"stylesheet\" href=\"a.css\">\n<link rel=\"icon\" href=\"i.svg\">\n\
@@ -245,8 +256,18 @@ mod tests {
     }
 
     #[test]
+    fn scripts_are_made_small_before_their_digest_is_taken() {
+        let all = files(&[("decoder.js", "  import \"./a.js\""), ("a.js", "  1")]);
+        let trim = |_: &str, bytes: Vec<u8>| Ok(bytes.trim_ascii().to_vec());
+        let shipped = hash_names(all, trim).unwrap();
+        let name = hashed_name("a.js", b"1");
+        assert_eq!(shipped[&name], b"1");
+        assert_eq!(shipped["decoder.js"], format!("import \"./{name}\"").into_bytes());
+    }
+
+    #[test]
     fn a_circle_is_refused() {
         let circle = files(&[("a.js", "import \"./b.js\";"), ("b.js", "import \"./a.js\";")]);
-        assert!(hash_names(circle).unwrap_err().to_string().contains("circle"));
+        assert!(hash(circle).unwrap_err().to_string().contains("circle"));
     }
 }

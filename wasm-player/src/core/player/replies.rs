@@ -67,6 +67,7 @@ impl Player {
             }
         };
         match &transfer.job {
+            Job::Manifest(id, _) if self.was_guessed(*id) => {}
             Job::Manifest(id, _) => {
                 let error = failure(self.config.stream.segment_key(*id), NO_MOMENTS);
                 self.give_up_manifest(*id, error);
@@ -95,6 +96,9 @@ impl Player {
     }
 
     fn give_up_manifest(&mut self, id: SegmentId, error: PlayerError) {
+        if self.was_guessed(id) {
+            return;
+        }
         self.timeline.unreadable(id);
         self.tell(Event::Error(error));
     }
@@ -231,7 +235,10 @@ impl Player {
         match segment {
             Ok(segment) => {
                 let sheet = Sheet::new(segment.manifest);
-                self.timeline.read(&sheet);
+                // What was guessed is in an index as well, which tells of all its hour.
+                if self.timeline.knows(id) {
+                    self.timeline.read(&sheet);
+                }
                 self.take_own_packs(&sheet, &bytes, transfer.fresh);
                 let size = sheet.bytes();
                 self.sheets.insert(id, sheet, size, |_| false);

@@ -30,7 +30,7 @@ impl Player {
                 None if self.playback.is_playing() => Aim::At(self.repeated_position(now_ms)),
                 None => return None,
             };
-            match self.resolve(aim) {
+            match self.resolve_directly(aim) {
                 Lookup::Found(key) => {
                     let is_shown = self.shown.is_some_and(|(shown, _)| shown == key);
                     if is_shown && self.aim.is_none() {

@@ -60,11 +60,12 @@ impl Player {
         let told = (needed.len() - unread.len(), needed.len());
         if study.told != told {
             study.told = told;
-            let (read, of) = told;
-            self.tell(Event::RegionProgress { id: study.id, read, of });
+            let ((read, of), times) = (told, study.region.so_far(start_ms));
+            self.tell(Event::RegionProgress { id: study.id, read, of, times });
         }
         if !unread.is_empty() || !self.discovery.is_complete() {
-            self.want_manifests(unread, Urgency::Soon);
+            // The person waits for it, though less than for the picture.
+            self.want_manifests(unread, Urgency::Timeline);
             self.study = Some(study);
             return;
         }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use deskreel_format::grid::Rect;
 use deskreel_format::manifest::INDEX_WRITER;
-use deskreel_format::{Digest, Grid, SegmentId, TileSize};
+use deskreel_format::{Digest, Grid, SegmentId, TileRef, TileSize};
 
 use super::equal::{Equals, TileId};
 use crate::core::sheet::Sheet;
@@ -31,6 +31,8 @@ pub(super) struct Step {
     is_whole: bool,
     /// A chain leads here from the step before.
     goes_on: bool,
+    /// The region is the whole surface: digests tell all, and no cell is looked at.
+    pub(super) is_all: bool,
 }
 
 /// What a manifest tells of a region.
@@ -51,13 +53,10 @@ impl Track {
         let manifest = &sheet.manifest;
         let packs: Vec<u32> =
             manifest.packs.iter().map(|pack| equals.number(pack, manifest.tile)).collect();
-        for (from, to) in manifest.links.pairs() {
-            let id = |tile: deskreel_format::TileRef| (packs[tile.pack as usize], tile.slot);
-            equals.join(id(from), id(to));
-        }
+        equals.take(&manifest.links, &packs);
         let mut track = Self::default();
         let (mut layout, mut place) = (u32::MAX, Vec::new());
-        let mut goes_on = false;
+        let (mut goes_on, mut is_all) = (false, false);
         for (index, moment) in manifest.moments.iter().enumerate() {
             let is_whole = layout != moment.layout;
             goes_on &= manifest.links.goes_on(index);
@@ -68,13 +67,19 @@ impl Track {
             if is_whole {
                 layout = moment.layout;
                 let grids = manifest.layouts[layout as usize].grids(manifest.tile);
-                place = places(&grids.unwrap_or_default(), surface, rect);
+                is_all = covers(rect, info.width, info.height);
+                place = match is_all {
+                    true => Vec::new(),
+                    false => stretches(&grids.unwrap_or_default(), surface, rect),
+                };
             }
             let from = track.changes.len();
-            for change in moment.changes.iter() {
-                if let Some(Some(cell)) = place.get(change.cell as usize) {
-                    track.changes.push((*cell, (packs[change.to.pack as usize], change.to.slot)));
-                }
+            let mut first = 0;
+            for cells in &place {
+                let tile = |to: TileRef| (packs[to.pack as usize], to.slot);
+                let changes = moment.changes.within(cells.clone());
+                track.changes.extend(changes.map(|c| (first + c.cell - cells.start, tile(c.to))));
+                first += cells.end - cells.start;
             }
             if index == 0 {
                 track.after_ms = manifest.links.chain.as_ref().and_then(|chain| chain.after_ms);
@@ -86,6 +91,7 @@ impl Track {
                 changes: from..track.changes.len(),
                 is_whole,
                 goes_on,
+                is_all,
             });
             goes_on = true;
         }
@@ -106,8 +112,13 @@ impl Track {
     }
 }
 
-/// For each cell up to the last one in the rectangle its number among those in it.
-fn places(grids: &[Grid], surface: usize, rect: Rect) -> Vec<Option<u32>> {
+fn covers(rect: Rect, width: u32, height: u32) -> bool {
+    (rect.x, rect.y) == (0, 0) && rect.width >= width && rect.height >= height
+}
+
+/// The cells of the rectangle as stretches that ascend: a row each, or all rows in one where the
+/// rectangle is as wide as the surface.
+fn stretches(grids: &[Grid], surface: usize, rect: Rect) -> Vec<Range<u32>> {
     let before: usize = grids.iter().take(surface).map(Grid::cells).sum();
     let Some(grid) = grids.get(surface) else { return Vec::new() };
     let side = grid.tile().pixels();
@@ -117,20 +128,19 @@ fn places(grids: &[Grid], surface: usize, rect: Rect) -> Vec<Option<u32>> {
     };
     let rows = span(rect.y, rect.height, grid.rows());
     let cols = span(rect.x, rect.width, grid.cols());
-    let mut places = vec![None; before + grid.cells()];
-    let cells =
-        rows.flat_map(|row| cols.clone().map(move |col| (row * grid.cols() + col) as usize));
-    for (number, cell) in (0_u32..).zip(cells) {
-        places[before + cell] = Some(number);
+    // Limits keep the cells of a layout within 32 bits.
+    let at = |row: u32, col: u32| before as u32 + row * grid.cols() + col;
+    if cols == (0..grid.cols()) {
+        return std::iter::once(at(rows.start, 0)..at(rows.end, 0)).collect();
     }
-    places
+    rows.map(|row| at(row, cols.start)..at(row, cols.end)).collect()
 }
 
 /// A moment of the stream, and where it is told of.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stop<'a> {
     track: &'a Track,
-    id: SegmentId,
+    pub(super) id: SegmentId,
     index: usize,
     /// Stops of one number are of one chain.
     pub(super) chain: u32,

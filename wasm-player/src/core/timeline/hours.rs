@@ -7,6 +7,9 @@ use deskreel_format::{Absence, DaySummary, SegmentId};
 use super::{REACH_MS, Segment, Timeline};
 use crate::core::transfers::Job;
 
+/// Whoever looks at a moment may soon be so far from it; an index may be a quarter of a megabyte.
+const NEAR_MS: u64 = 900_000;
+
 /// The segment that stands for the index of an hour.
 pub fn index_of(hour_ms: u64) -> SegmentId {
     SegmentId { first_ms: hour_ms, writer: INDEX_WRITER }
@@ -51,11 +54,31 @@ impl Timeline {
         }
     }
 
-    /// The indexes of the hour that a time is in, and of those before and after it, that are not read.
+    /// The indexes that are not read: of the hour that a time is in, and of the hour before or after it
+    /// when that is near.
     pub fn unread_indexes(&self, time_ms: u64) -> impl Iterator<Item = SegmentId> + '_ {
-        let hour_ms = hour_start(time_ms);
-        let near = [hour_ms, hour_ms.saturating_sub(HOUR_MS), hour_ms + HOUR_MS];
+        let [before_ms, after_ms] = [time_ms.saturating_sub(NEAR_MS), time_ms + NEAR_MS];
+        let mut near = [time_ms, before_ms, after_ms].map(hour_start).to_vec();
+        near.dedup();
         near.into_iter().map(index_of).filter(|id| self.is_unread(*id))
+    }
+
+    /// The segment that holds the newest moment at or before a time, if each screenshot is stored by
+    /// itself by the writer of the newest one, and only the index of its hour is unread, of which a
+    /// summary told the moments.
+    pub fn guess(&self, unread: &[SegmentId], time_ms: u64) -> Option<SegmentId> {
+        let hour_ms = hour_start(time_ms);
+        if unread != [index_of(hour_ms)] || !self.summarised.contains(&hour_ms) {
+            return None;
+        }
+        let (first_ms, _) = self.summaries.range(hour_ms..=time_ms).next_back()?;
+        let SegmentId { writer, .. } = self.newest()?;
+        Some(SegmentId { first_ms: *first_ms, writer })
+    }
+
+    /// A listing or an index named this segment or index.
+    pub fn knows(&self, id: SegmentId) -> bool {
+        self.segments.contains_key(&id)
     }
 
     /// How an hour that is to be listed is listed.
