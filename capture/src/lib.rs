@@ -12,6 +12,7 @@ mod granted;
 pub mod journal;
 pub mod location;
 pub mod lock;
+pub mod manifests;
 pub mod outbox;
 pub mod packs;
 pub mod picture;

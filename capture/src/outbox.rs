@@ -2,6 +2,7 @@
 //! do meanwhile. What to do is decided by [`core::outbox`](crate::core::outbox).
 
 mod boards;
+pub mod daily;
 mod rolling;
 mod uploading;
 mod watching;
@@ -30,6 +31,7 @@ use crate::rival::Rival;
 use crate::spool::Spool;
 
 use self::boards::Boards;
+use self::daily::{Daily, DailyFile};
 use self::rolling::Rolling;
 use self::uploading::{Way, run};
 
@@ -48,6 +50,8 @@ pub struct Setup {
     pub room: Room,
     /// Remembers what arrived.
     pub journal: Journal,
+    /// Where the day's bytes are noted; without one they are counted for this run alone.
+    pub daily: Option<DailyFile>,
     /// Milliseconds between screenshots.
     pub interval_ms: u32,
     /// Tells the present, UTC milliseconds.
@@ -71,6 +75,8 @@ pub struct Status {
     pub arrived_moments: usize,
     /// Bytes of those.
     pub arrived_bytes: u64,
+    /// Bytes of segments that arrived since midnight UTC, in earlier runs too.
+    pub today_bytes: u64,
     /// Time of the last moment that arrived, UTC milliseconds.
     pub last_arrived_ms: Option<u64>,
     /// When the store last acknowledged a segment, UTC milliseconds.
@@ -124,6 +130,7 @@ struct State {
     /// Absences that no segment tells of yet.
     gaps: Vec<Absence>,
     status: Status,
+    daily: Daily,
     /// Writers of this run.
     run: HashSet<u32>,
     /// The spool could not be written, which was told.
@@ -134,6 +141,7 @@ struct State {
 struct Shared {
     stream: StreamName,
     spool: Option<Spool>,
+    daily: Option<DailyFile>,
     interval_ms: u32,
     clock: fn() -> u64,
     live: bool,
@@ -189,12 +197,14 @@ impl Outbox {
             bodies,
             gaps: pending,
             status: Status::default(),
+            daily: setup.daily.as_ref().map(DailyFile::read).unwrap_or_default(),
             run: HashSet::new(),
             spool_failed: false,
         };
         let shared = Arc::new(Shared {
             stream: setup.stream,
             spool: setup.spool,
+            daily: setup.daily,
             interval_ms: setup.interval_ms,
             clock: setup.clock,
             live: setup.live,
@@ -386,6 +396,7 @@ impl Shared {
         let mut status = state.status.clone();
         status.waiting = state.queue.waiting().len();
         status.waiting_moments = state.queue.waiting().map(|parcel| parcel.moments).sum();
+        status.today_bytes = state.daily.bytes((self.clock)());
         status.waiting_bytes = state.queue.waiting().map(|parcel| parcel.bytes).sum();
         status
     }

@@ -130,6 +130,15 @@ impl StreamReader {
     /// # Errors
     /// [`ReadError`] naming the object.
     pub async fn manifest(&self, entry: Listed) -> Result<Segment, ReadError> {
+        Ok(self.head(entry).await?.1)
+    }
+
+    /// The bytes of a segment up to the end of its manifest, and what they say; by one or two ranged
+    /// requests.
+    ///
+    /// # Errors
+    /// [`ReadError`] naming the object.
+    pub async fn head(&self, entry: Listed) -> Result<(Vec<u8>, Segment), ReadError> {
         let key = self.stream.segment_key(entry.id);
         let damaged = |source| ReadError::Object { key: key.clone(), source };
         let size = u32::try_from(entry.size).unwrap_or(u32::MAX);
@@ -144,12 +153,13 @@ impl StreamReader {
             let rest = bytes.len() as u64..header.manifest_end.into();
             bytes.extend_from_slice(&self.store.get(&key, Some(rest)).await?.bytes);
         }
+        bytes.truncate(header.manifest_end as usize);
         let segment = Segment::decode(&bytes, &self.limits).map_err(damaged)?;
         if segment.manifest.id != entry.id {
             let reason = "its manifest belongs to another segment";
             return Err(damaged(FormatError::Invalid { what: "manifest", at: 0, reason }));
         }
-        Ok(segment)
+        Ok((bytes, segment))
     }
 
     /// The manifests of many segments, in the same order; `done` is called after each.

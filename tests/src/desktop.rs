@@ -4,19 +4,21 @@
 //! [`script`] (pure); [`screen`] does it as a person would, by keys, wheel and pointer.
 
 mod home;
-mod processes;
 mod screen;
 mod script;
 #[cfg(test)]
 mod tests;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use home::Home;
-use processes::Processes;
 use screen::Screen;
 use script::{Action, App, Place};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
+
+use crate::processes::Processes;
 
 /// The programs a desktop needs, each with the Debian package that brings it.
 pub const PROGRAMS: &[(&str, &str)] = &[
@@ -75,8 +77,11 @@ impl Desktop {
             bail!("the desktop lacks programs; install them: apt install {}", packages.join(" "));
         }
         let home = Home::make().context("writing the desktop's home")?;
-        let mut processes = Processes::new(home.path());
-        let display = processes.start_server(width, height)?;
+        let mut processes = Processes::new(&home.path().join(home::PROJECT));
+        for (name, value) in variables(home.path()) {
+            processes.set(name, &value);
+        }
+        let display = start_server(&mut processes, width, height)?;
         let screen = Screen::open(&display)?;
         processes.run("hsetroot", &["-add", "#2b4a6f", "-add", "#7a9cb8", "-gradient", "160"])?;
         processes.start("openbox", &[])?;
@@ -173,6 +178,42 @@ impl Desktop {
         let window = self.window(app)?;
         self.screen.place(window, place.on(self.width, self.height))
     }
+}
+
+/// The environment of its programs.
+fn variables(home: &Path) -> [(&'static str, String); 8] {
+    let below = |name: &str| home.join(name).to_string_lossy().into_owned();
+    [
+        ("HOME", home.to_string_lossy().into_owned()),
+        ("XDG_RUNTIME_DIR", below("run")),
+        ("TMPDIR", below("tmp")),
+        ("SHELL", "/bin/bash".to_owned()),
+        ("USER", "dev".to_owned()),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("NO_AT_BRIDGE", "1".to_owned()),
+        // No session bus: GTK and Chromium would start one of their own that outlives them.
+        ("DBUS_SESSION_BUS_ADDRESS", "disabled:".to_owned()),
+    ]
+}
+
+/// Starts the X server on a free display and gives the display's name.
+fn start_server(processes: &mut Processes, width: u32, height: u32) -> Result<String> {
+    let size = format!("{width}x{height}x24");
+    let arguments =
+        ["-displayfd", "1", "-screen", "0", &size, "-dpi", "96", "-noreset", "-nolisten", "tcp"];
+    let mut command = processes.command("Xvfb", &arguments);
+    let mut server = command.stdout(Stdio::piped()).spawn().context("starting Xvfb")?;
+    let output = server.stdout.take();
+    processes.keep(server);
+    let mut number = String::new();
+    if let Some(output) = output {
+        BufReader::new(output).read_line(&mut number).context("reading from Xvfb")?;
+    }
+    let number = number.trim();
+    ensure!(!number.is_empty(), "Xvfb ended without opening a display of {width}x{height}");
+    let display = format!(":{number}");
+    processes.set("DISPLAY", &display);
+    Ok(display)
 }
 
 /// Top window first.

@@ -9,9 +9,12 @@ pub mod fault_proxy;
 pub mod kills;
 pub mod load;
 pub mod minio;
+mod processes;
 pub mod product;
 pub mod prove;
 pub mod static_site;
 pub mod synthetic_day;
 #[cfg(target_os = "linux")]
 pub mod systemd;
+#[cfg(target_os = "linux")]
+pub mod wayland;

@@ -77,13 +77,22 @@ impl Desk {
         })
     }
 
-    /// The kinds of absence that the stream tells of, by time.
-    async fn absences(&self) -> Result<Vec<(AbsenceKind, u64, u64)>> {
+    async fn reader(&self) -> Result<StreamReader> {
         let stream = StreamName::parse("desk")?;
         let options =
             StoreOptions { store: Some(self.product.origin().into()), ..Default::default() };
         let store = options.open(&stream, deskreel_capture::location::Role::View).await?;
-        let reader = StreamReader::new(store, stream);
+        Ok(StreamReader::new(store, stream))
+    }
+
+    /// Bytes of all segments in the store.
+    async fn stored(&self) -> Result<u64> {
+        Ok(self.reader().await?.segments(0).await?.iter().map(|listed| listed.size).sum())
+    }
+
+    /// The kinds of absence that the stream tells of, by time.
+    async fn absences(&self) -> Result<Vec<(AbsenceKind, u64, u64)>> {
+        let reader = self.reader().await?;
         let segments = reader.manifests(&reader.segments(0).await?, || {}).await?;
         let absences = segments.iter().flat_map(|segment| &segment.manifest.absences);
         Ok(absences.map(|absence| (absence.kind, absence.from_ms, absence.to_ms)).collect())
@@ -163,9 +172,20 @@ async fn a_killed_agent_leaves_a_gap_that_the_next_tells_and_a_clean_stream() ->
     assert_ne!(before["pid"], after["pid"]);
     assert_eq!(after["troubled"], false, "{after:#}");
     assert_eq!(after["upload"]["waiting_segments"].as_u64().map(|waiting| waiting < 5), Some(true));
+    // The day's count lost nothing by the kill: it is what lies in the store.
+    desk.run(&["pause"])?;
+    let status = desk.until("paused with all uploaded", |status| {
+        status["mode"] == "paused" && status["upload"]["waiting_segments"] == 0
+    })?;
+    let day = |status: &Value| status["now_ms"].as_u64().map(|ms| ms / 86_400_000);
+    if day(&before) == day(&status) {
+        assert_eq!(status["upload"]["bytes_today"].as_u64(), Some(desk.stored().await?));
+    }
     let stopped = desk.run(&["stop"])?;
     assert!(stopped.status.success(), "{}", said(&stopped));
     let absences = desk.absences().await?;
+    let absences: Vec<_> =
+        absences.into_iter().filter(|(kind, ..)| *kind != AbsenceKind::Paused).collect();
     let [(AbsenceKind::NotRunning, from, to)] = absences[..] else { panic!("{absences:?}") };
     let last = before["last_screenshot_ms"].as_u64().context("a screenshot")?;
     assert!(from >= last && to - from >= 1_500, "{last} {absences:?}");

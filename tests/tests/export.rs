@@ -2,8 +2,10 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use deskreel_tests::fault_proxy::{Fault, FaultProxy, Pattern, Schedule};
 use deskreel_tests::product::{Product, not_run, pictures, read_picture, sample_recording};
 use image::RgbImage;
 
@@ -55,6 +57,27 @@ fn exported_files_are_the_screenshots_bit_for_bit() -> Result<()> {
     for (file, source) in files.iter().zip([1, 3, 5]) {
         assert!(read_picture(file)? == sources[source], "{}", file.display());
     }
+    Ok(())
+}
+
+/// A request too many for each screenshot of a day is thousands.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_manifest_and_every_pack_is_read_once() -> Result<()> {
+    let (product, sources) = product()?;
+    let address = product.origin().trim_start_matches("http://").parse()?;
+    let proxy = FaultProxy::start(address).await?;
+    // It strikes never; it counts.
+    let never = Pattern::Once(u64::MAX);
+    proxy.begin(Schedule::new(Fault::Latency(Duration::ZERO), never, 0));
+    let folder = product.folder().join("out").to_string_lossy().into_owned();
+    let mut command = product.deskreel(&["export", "--stream", "desk", "-o", &folder])?;
+    command.env("DESKREEL_STORE", proxy.origin());
+    let done = tokio::task::spawn_blocking(move || command.output()).await??;
+    ensure!(done.status.success(), "{}", text(&done));
+    let (requests, _) = proxy.heal();
+    // Each segment has one manifest and at most one pack; the rest is asking what is there.
+    let most = 2 * sources.len() as u64 + 4;
+    assert!(requests <= most, "{requests} requests for {} screenshots", sources.len());
     Ok(())
 }
 

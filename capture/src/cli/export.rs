@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use deskreel_format::segment::MAX_SPAN_MS;
 use deskreel_format::{Picture, Segment};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use indicatif::ProgressBar;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
@@ -16,9 +16,10 @@ use super::status::size as show_size;
 use crate::config::{parse_time, show_time};
 use crate::core::export::{Kind, Shot, file_name, select};
 use crate::location::Role;
+use crate::manifests::Manifests;
 use crate::packs::PackCache;
 use crate::picture::{bounds, choose, encode_png, paste, write_file};
-use crate::reader::{Listed, ReadError, StreamReader};
+use crate::reader::{Listed, StreamReader};
 
 /// Writes a stretch of time as PNG files or as a lossless video, every picture proven exact
 #[derive(Debug, clap::Args)]
@@ -59,9 +60,7 @@ pub(crate) struct Args {
 /// Pixels of packs that are kept, bytes.
 const CACHE_BYTES: u64 = 400_000_000;
 /// Manifests read ahead.
-const AHEAD: usize = 8;
-/// Manifests in memory at once while the moments are counted.
-const CHUNK: usize = 64;
+const AHEAD: usize = 16;
 
 pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let output = &args.output;
@@ -77,7 +76,8 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let (from, to) = (args.from.unwrap_or(0), args.to.unwrap_or(u64::MAX));
     let mut listed = reader.segments(from.saturating_sub(MAX_SPAN_MS)).await?;
     listed.retain(|entry| entry.id.first_ms <= to);
-    let shots = shots(&reader, &listed, args.surface.as_deref()).await?;
+    let mut manifests = Manifests::new().map_err(unkept)?;
+    let shots = shots(&reader, &listed, args.surface.as_deref(), &mut manifests).await?;
     let shots = select(shots, from, to, args.every as usize);
     let (Some(first), Some(last)) = (shots.first(), shots.last()) else {
         let of = args.surface.map_or(String::new(), |name| format!(" of monitor '{name}'"));
@@ -87,9 +87,9 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         )));
     };
     let span = format!("{} to {}", show_time(first.time_ms), show_time(last.time_ms));
-    let work = Work {
+    let mut work = Work {
         reader: &reader,
-        listed: &listed,
+        manifests,
         shots: &shots,
         surface: args.surface.as_deref(),
         bar: progress(shots.len() as u64, "exporting"),
@@ -123,39 +123,47 @@ fn check_free(output: &Path, kind: Kind, force: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// All moments of these segments. Their manifests are too large to be kept.
+/// All moments of these segments, whose manifests are kept for the pictures.
 async fn shots(
     reader: &StreamReader,
     listed: &[Listed],
     surface: Option<&str>,
-) -> Result<Vec<Shot>, ReadError> {
+    manifests: &mut Manifests,
+) -> Result<Vec<Shot>, Failure> {
     let bar = progress(listed.len() as u64, "reading");
     let mut shots = Vec::new();
-    for (chunk, entries) in listed.chunks(CHUNK).enumerate() {
-        let segments = reader.manifests(entries, || bar.inc(1)).await?;
-        for (number, segment) in segments.iter().enumerate() {
-            for (moment, taken) in segment.manifest.moments.iter().enumerate() {
-                let surfaces = &segment.manifest.layouts[taken.layout as usize].surfaces;
-                let wanted = surfaces.iter().filter(|s| surface.is_none_or(|name| s.name == name));
-                let sides = wanted.map(|s| (s.x, s.y, s.width, s.height));
-                let (_, _, width, height) = bounds(sides);
-                // Before the monitor was there, or after it was gone.
-                if width > 0 {
-                    let segment = chunk * CHUNK + number;
-                    let size = (width, height);
-                    shots.push(Shot { time_ms: taken.time_ms, segment, moment, size });
-                }
+    let requests = listed.iter().map(|entry| reader.head(*entry));
+    let mut heads = std::pin::pin!(stream::iter(requests).buffered(AHEAD).enumerate());
+    while let Some((number, head)) = heads.next().await {
+        let (bytes, segment) = head?;
+        manifests.add(&bytes).map_err(unkept)?;
+        for (moment, taken) in segment.manifest.moments.iter().enumerate() {
+            let surfaces = &segment.manifest.layouts[taken.layout as usize].surfaces;
+            let wanted = surfaces.iter().filter(|s| surface.is_none_or(|name| s.name == name));
+            let sides = wanted.map(|s| (s.x, s.y, s.width, s.height));
+            let (_, _, width, height) = bounds(sides);
+            // Before the monitor was there, or after it was gone.
+            if width > 0 {
+                let size = (width, height);
+                shots.push(Shot { time_ms: taken.time_ms, segment: number, moment, size });
             }
         }
+        bar.inc(1);
     }
     bar.finish_and_clear();
     Ok(shots)
 }
 
+fn unkept(error: std::io::Error) -> Failure {
+    let folder = std::env::temp_dir();
+    let folder = folder.display();
+    Failure::failed(format!("what is exported cannot be noted in a file in '{folder}': {error}"))
+}
+
 /// What is exported from where.
 struct Work<'a> {
     reader: &'a StreamReader,
-    listed: &'a [Listed],
+    manifests: Manifests,
     shots: &'a [Shot],
     surface: Option<&'a str>,
     bar: ProgressBar,
@@ -164,27 +172,29 @@ struct Work<'a> {
 impl Work<'_> {
     /// Calls `take` with each picture in order; each is proven exact.
     async fn each(
-        &self,
+        &mut self,
         mut take: impl AsyncFnMut(&Shot, Picture) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let mut cache = PackCache::new(CACHE_BYTES);
-        let manifests = self.shots.iter().map(|shot| async move {
-            let segment = self.reader.manifest(self.listed[shot.segment]).await?;
-            Ok::<(&Shot, Segment), ReadError>((shot, segment))
-        });
-        let mut manifests = std::pin::pin!(stream::iter(manifests).buffered(AHEAD));
-        while let Some((shot, segment)) = manifests.try_next().await? {
+        // Those of a minute may share one segment.
+        let mut last: Option<(usize, Segment)> = None;
+        for shot in self.shots {
+            let segment = match last.take() {
+                Some((number, segment)) if number == shot.segment => segment,
+                _ => self.manifests.get(shot.segment).map_err(unkept)?,
+            };
             let manifest = &segment.manifest;
             let surfaces = self.reader.compose_with(manifest, shot.moment, &mut cache).await?;
             take(shot, choose(&surfaces, self.surface)?).await?;
             self.bar.inc(1);
+            last = Some((shot.segment, segment));
         }
         tracing::info!(packs = cache.read(), "packs read");
         Ok(())
     }
 
     /// Writes PNG files, coded on all cores; gives their bytes.
-    async fn pictures(&self, folder: &Path) -> Result<u64, Failure> {
+    async fn pictures(&mut self, folder: &Path) -> Result<u64, Failure> {
         std::fs::create_dir_all(folder).map_err(|error| {
             Failure::failed(format!("cannot make '{}': {error}", folder.display()))
         })?;
@@ -211,7 +221,7 @@ impl Work<'_> {
     }
 
     /// Pipes all pictures to ffmpeg; gives the bytes of the video.
-    async fn video(&self, kind: Kind, fps: u32, output: &Path) -> Result<u64, Failure> {
+    async fn video(&mut self, kind: Kind, fps: u32, output: &Path) -> Result<u64, Failure> {
         let width = self.shots.iter().map(|shot| shot.size.0).max().unwrap_or(1);
         let height = self.shots.iter().map(|shot| shot.size.1).max().unwrap_or(1);
         let mut partial = output.as_os_str().to_owned();

@@ -156,6 +156,7 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         spool: None,
         room: Room { disk_bytes: 0, memory_bytes: u64::MAX, in_flight: IN_FLIGHT },
         journal: begun.journal,
+        daily: None,
         interval_ms,
         clock: now_ms,
         live: false,

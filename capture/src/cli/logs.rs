@@ -13,6 +13,10 @@ use super::Failure;
 /// So many days of files are kept.
 const DAYS: usize = 7;
 
+/// zbus warns of each request to a desktop's portal that is answered before it looks at it, which is no
+/// trouble. A filter that names it wins.
+const QUIET: &str = "zbus::proxy=error";
+
 /// Checks a filter as `--log-level` and `RUST_LOG` take it.
 ///
 /// # Errors
@@ -27,7 +31,7 @@ pub(super) fn filter(text: &str) -> Result<String, String> {
 /// [`Failure`] when the file cannot be written.
 pub(super) fn start(level: Option<&str>, file: Option<&Path>) -> Result<(), Failure> {
     let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new(level.unwrap_or("warn")));
+        .unwrap_or_else(|_| EnvFilter::new(format!("{QUIET},{}", level.unwrap_or("warn"))));
     let terminal = fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());

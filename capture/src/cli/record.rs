@@ -8,13 +8,13 @@ use super::common::{Failure, Place, Recording, Resolved, new_writer, now_ms, pri
 use crate::agent::AgentError;
 use crate::begin::{Agent, Begun};
 use crate::config::show_time;
-use crate::control::daily::DailyFile;
 use crate::control::pause::{Pause, PauseFile};
 use crate::control::{self, Host, Serving, address};
 use crate::core::outbox::Room;
 use crate::core::recorder::Recorder;
 use crate::core::sampling::Before;
 use crate::lock::StreamLock;
+use crate::outbox::daily::DailyFile;
 use crate::outbox::{self, Outbox};
 use crate::reader::StreamReader;
 use crate::recording::{self, Command, PresenceFile};
@@ -121,6 +121,7 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         spool: Some(spool),
         room: Room { disk_bytes, memory_bytes: MEMORY_BYTES, in_flight: IN_FLIGHT },
         journal: begun.start.journal,
+        daily: Some(DailyFile::of(&place.state)),
         interval_ms: settings.interval_ms,
         clock: now_ms,
         live: true,

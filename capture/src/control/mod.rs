@@ -5,7 +5,6 @@
 
 pub mod address;
 mod client;
-pub mod daily;
 pub mod pause;
 pub mod protocol;
 mod server;

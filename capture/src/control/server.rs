@@ -6,20 +6,18 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::daily::{Daily, DailyFile};
 use super::pause::{Pause, PauseFile};
 use super::protocol::{Answer, Request, Status, Upload};
 use super::usage;
 use crate::outbox::Outbox;
+use crate::outbox::daily::DailyFile;
 use crate::recording::{Command, Control, Mode};
 
 /// A command shows in the state after this at the latest; while the agent starts it may not.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How often the day's count is brought up to date.
-const COUNT_EVERY: Duration = Duration::from_secs(10);
 
 /// What an agent tells of, and is told by.
 #[derive(Debug)]
@@ -38,7 +36,7 @@ pub struct Host {
     pub outbox: Arc<OnceLock<Arc<Outbox>>>,
     /// Where pauses are noted.
     pub pause: PauseFile,
-    /// Where the day's count lies.
+    /// Where the outbox notes the day's bytes.
     pub daily: DailyFile,
     /// Tells the present, UTC milliseconds.
     pub clock: fn() -> u64,
@@ -64,7 +62,7 @@ impl Drop for Serving {
 
 impl Host {
     /// Does what is asked for.
-    async fn answer(&self, request: Request, daily: &Mutex<Daily>) -> Answer {
+    async fn answer(&self, request: Request) -> Answer {
         let mode = self.control.state.borrow().mode;
         let done = match request {
             Request::Status => Ok(()),
@@ -75,7 +73,7 @@ impl Host {
             Request::Stop => self.tell(Command::Stop, |_| true).await,
         };
         match done {
-            Ok(()) => Answer::Status(Box::new(self.status(daily))),
+            Ok(()) => Answer::Status(Box::new(self.status())),
             Err(error) => Answer::Error(error),
         }
     }
@@ -103,7 +101,7 @@ impl Host {
         Ok(())
     }
 
-    fn status(&self, daily: &Mutex<Daily>) -> Status {
+    fn status(&self) -> Status {
         let now_ms = (self.clock)();
         let state = self.control.state.borrow().clone();
         Status {
@@ -122,21 +120,22 @@ impl Host {
             next_screenshot_ms: state.next_ms,
             screenshots: state.taken,
             missed: state.missed,
-            upload: self.upload(now_ms, daily),
+            upload: self.upload(now_ms),
             usage: usage::of_this_process(now_ms.saturating_sub(self.started_ms)),
         }
     }
 
-    fn upload(&self, now_ms: u64, daily: &Mutex<Daily>) -> Upload {
-        let Some(outbox) = self.outbox.get() else { return Upload::default() };
+    fn upload(&self, now_ms: u64) -> Upload {
+        let Some(outbox) = self.outbox.get() else {
+            let bytes_today = self.daily.read().bytes(now_ms);
+            return Upload { bytes_today, ..Upload::default() };
+        };
         let status = outbox.status();
-        let mut daily = daily.lock().unwrap_or_else(PoisonError::into_inner);
-        daily.note(now_ms, status.arrived_bytes);
         let since = status.trouble.as_ref().map(|trouble| trouble.since.elapsed().as_millis());
         Upload {
             last_ms: status.last_upload_ms,
             last_screenshot_ms: status.last_arrived_ms,
-            bytes_today: daily.bytes(),
+            bytes_today: status.today_bytes,
             bytes: status.arrived_bytes,
             waiting_segments: status.waiting,
             waiting_screenshots: status.waiting_moments,
@@ -144,20 +143,6 @@ impl Host {
             given_up_screenshots: status.given_up_moments,
             trouble: status.trouble.map(|trouble| trouble.reason),
             trouble_since_ms: since.map(|ms| now_ms.saturating_sub(ms as u64)),
-        }
-    }
-
-    /// Counts the day's bytes, for ever.
-    async fn count(&self, daily: &Mutex<Daily>) {
-        let mut written = Daily::default();
-        loop {
-            tokio::time::sleep(COUNT_EVERY).await;
-            self.upload((self.clock)(), daily);
-            let counted = *daily.lock().unwrap_or_else(PoisonError::into_inner);
-            if counted != written {
-                self.daily.write(&counted);
-                written = counted;
-            }
         }
     }
 }
@@ -211,34 +196,26 @@ fn bind(path: &Path) -> io::Result<tokio::net::UnixListener> {
 
 #[cfg(unix)]
 async fn listen(listener: tokio::net::UnixListener, host: Arc<Host>) {
-    let daily = Arc::new(Mutex::new(host.daily.read()));
-    let accept = async {
-        loop {
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    let (host, daily) = (host.clone(), daily.clone());
-                    tokio::spawn(async move {
-                        if let Err(error) = converse(stream, &host, &daily).await {
-                            tracing::debug!(%error, "a conversation over the control socket failed");
-                        }
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the control socket does not take a connection");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let host = host.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = converse(stream, &host).await {
+                        tracing::debug!(%error, "a conversation over the control socket failed");
+                    }
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the control socket does not take a connection");
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
-    };
-    tokio::join!(accept, host.count(&daily));
+    }
 }
 
 #[cfg(unix)]
-async fn converse(
-    stream: tokio::net::UnixStream,
-    host: &Host,
-    daily: &Mutex<Daily>,
-) -> io::Result<()> {
+async fn converse(stream: tokio::net::UnixStream, host: &Host) -> io::Result<()> {
     use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
     use super::protocol::{MAX_LINE, read, write};
@@ -254,7 +231,7 @@ async fn converse(
     let request = read::<Request>(&line);
     let is_last = request == Ok(Request::Stop);
     let answer = match request {
-        Ok(request) => host.answer(request, daily).await,
+        Ok(request) => host.answer(request).await,
         Err(error) => Answer::Error(error.to_string()),
     };
     writing.write_all(write(&answer).as_bytes()).await?;

@@ -203,11 +203,17 @@ fn settle(
     match outcome {
         Ok(head) => {
             state.status.trouble = None;
-            state.status.last_upload_ms = Some((shared.clock)());
+            let now_ms = (shared.clock)();
+            state.status.last_upload_ms = Some(now_ms);
             let packs = state.bodies.remove(&id).and_then(|body| body.packs);
             if let Some(parcel) = state.queue.arrived(id) {
                 state.status.arrived_moments += parcel.moments;
                 state.status.arrived_bytes += parcel.bytes;
+                // Noted before the spool forgets it: a kill in between loses nothing.
+                state.daily.arrived(now_ms, id, parcel.bytes);
+                if let Some(file) = &shared.daily {
+                    file.write(&state.daily);
+                }
                 state.status.last_arrived_ms =
                     state.status.last_arrived_ms.max(Some(parcel.last_ms));
                 shared.rolling().arrived(&parcel, head);

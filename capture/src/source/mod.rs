@@ -113,6 +113,12 @@ pub enum SourceError {
         /// What the window system answered.
         reason: String,
     },
+    /// The screen is open, but has shown no picture yet; it is still open.
+    #[error("{reason}")]
+    Waiting {
+        /// What is waited for.
+        reason: String,
+    },
     /// Rules hide everything that is visible.
     #[error("everything visible is excluded by a rule")]
     Excluded,

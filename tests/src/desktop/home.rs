@@ -18,7 +18,7 @@ const SOURCES: &[(&str, &str, &str)] = &[
     ("src/desktop.rs", include_str!("../desktop.rs"), "Start the desktop and its programs"),
     ("src/script.rs", include_str!("script.rs"), "Decide what happens at which step"),
     ("src/screen.rs", include_str!("screen.rs"), "Type, scroll and move windows"),
-    ("src/processes.rs", include_str!("processes.rs"), "End all programs together"),
+    ("src/processes.rs", include_str!("../processes.rs"), "End all programs together"),
     ("src/home.rs", include_str!("home.rs"), "Write settings and a project"),
 ];
 

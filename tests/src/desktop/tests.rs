@@ -1,8 +1,8 @@
 //! The desktop really works: what is typed is in the file, what happens is on the screen.
 
-use super::processes::carrying;
 use super::script::SENTENCES;
 use super::{Desktop, home, missing};
+use crate::processes::carrying;
 use std::io::Write;
 use std::path::Path;
 use x11rb::connection::Connection;

@@ -46,10 +46,11 @@ impl Asking {
         let since = now.saturating_duration_since(at);
         match since >= PAUSE {
             true => Ok(()),
-            false => Err(format!(
-                "the screen is not shared; the desktop is asked again in {} s",
-                (PAUSE - since).as_secs() + 1
-            )),
+            // Always the same words: each new text would be a line of the log.
+            false => {
+                Err("the screen is not shared; the desktop is asked again within a minute"
+                    .to_owned())
+            }
         }
     }
 
@@ -88,7 +89,7 @@ mod tests {
     #[test]
     fn a_sharing_that_ended_is_asked_for_again_only_with_a_token_and_not_at_once() {
         assert!(after(Answer::Shared, 1_000_000, false).unwrap_err().contains("again"));
-        assert!(after(Answer::Shared, 59, true).unwrap_err().contains("in 2 s"));
+        assert!(after(Answer::Shared, 59, true).unwrap_err().contains("within a minute"));
         assert_eq!(after(Answer::Shared, 60, true), Ok(()));
     }
 

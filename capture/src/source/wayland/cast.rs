@@ -8,15 +8,19 @@ use std::time::Duration;
 use pipewire::context::ContextRc;
 use pipewire::main_loop::MainLoopRc;
 use pipewire::properties::properties;
+use pipewire::spa::buffer::meta::{MetaVideoTransform, Metadata};
+use pipewire::spa::buffer::{ChunkFlags, Data};
 use pipewire::spa::param::ParamType;
 use pipewire::spa::param::format::{FormatProperties, MediaSubtype, MediaType};
 use pipewire::spa::param::video::{VideoFormat, VideoInfoRaw};
 use pipewire::spa::pod::serialize::PodSerializer;
-use pipewire::spa::pod::{Pod, Value, object, property};
-use pipewire::spa::utils::{Direction, Fraction, Rectangle, SpaTypes};
+use pipewire::spa::pod::{Pod, Property, Value, object, property};
+use pipewire::spa::sys::{SPA_PARAM_META_size, SPA_PARAM_META_type};
+use pipewire::spa::utils::{Direction, Fraction, Id, Rectangle, SpaTypes};
 use pipewire::stream::{Stream, StreamBox, StreamFlags, StreamListener, StreamState};
 
 use super::frame::{Chunk, Frame, Order, Shape, copy};
+use super::turn::Turn;
 
 /// More frames a second are not wanted: each is copied, and one in ten seconds is looked at.
 const MOST_FRAMES: u32 = 2;
@@ -70,8 +74,9 @@ impl Cast {
         Ok(Self { shared, quit, thread })
     }
 
-    /// The newest frame of each stream; waits for the first ones at most so long.
-    pub(super) fn frames(&self, patience: Duration) -> Result<Vec<Frame>, String> {
+    /// The newest frame of each stream; waits for the first ones at most so long, and gives none where
+    /// one is missing then.
+    pub(super) fn frames(&self, patience: Duration) -> Result<Option<Vec<Frame>>, String> {
         let waiting = |newest: &mut Newest| {
             newest.lost.is_none() && newest.frames.iter().any(Option::is_none)
         };
@@ -80,8 +85,7 @@ impl Cast {
         if let Some(reason) = &newest.lost {
             return Err(reason.clone());
         }
-        let frames: Option<Vec<Frame>> = newest.frames.iter().cloned().collect();
-        frames.ok_or_else(|| format!("no picture came within {} s", patience.as_secs()))
+        Ok(newest.frames.iter().cloned().collect())
     }
 }
 
@@ -155,29 +159,35 @@ fn listen(
             told.lose(reason);
             main_loop.quit();
         })
-        .param_changed(|_, shape, id, param| {
+        .param_changed(|stream, shape, id, param| {
             if let Some(param) = param.filter(|_| id == ParamType::Format.as_raw()) {
                 let mut info = VideoInfoRaw::new();
                 *shape = info.parse(param).ok().and_then(|_| shape_of(info));
+                let turns = turns();
+                let mut params: Vec<&Pod> = Pod::from_bytes(&turns).into_iter().collect();
+                // Where this fails, frames come as they lie: upright nearly everywhere.
+                let _ = stream.update_params(&mut params);
             }
         })
         .process(move |stream, shape| {
-            // Only the newest one counts; the others go back at once.
+            // Only the newest one with a picture counts; the others go back at once.
             let mut newest = None;
-            while let Some(buffer) = stream.dequeue_buffer() {
-                newest = Some(buffer);
+            while let Some(mut buffer) = stream.dequeue_buffer() {
+                if buffer.datas_mut().first().is_some_and(|data| chunk(data).is_some()) {
+                    newest = Some(buffer);
+                }
             }
             let Some((mut buffer, shape)) = newest.zip(*shape) else { return };
+            let turn = buffer.find_meta::<MetaVideoTransform>().map(|meta| meta.transform());
+            let turn = turn.map_or(Turn::default(), |turn| Turn::of(turn.as_raw()));
             let Some(data) = buffer.datas_mut().first_mut() else { return };
-            let told = data.chunk();
-            let chunk = Chunk { offset: told.offset(), size: told.size(), stride: told.stride() };
+            let Some(chunk) = chunk(data) else { return };
             let Some(memory) = data.data() else { return };
             let mut newest = shared.lock();
             let Some(slot) = newest.frames.get_mut(index) else { return };
             let mut frame = slot.take().unwrap_or_default();
             match copy(shape, chunk, memory, &mut frame) {
-                Ok(_) if !frame.rgba.is_empty() => *slot = Some(frame),
-                Ok(_) => {}
+                Ok(()) => *slot = Some(turn.apply(frame)),
                 Err(reason) => {
                     newest.lost.get_or_insert(format!("a frame is malformed: {reason}"));
                 }
@@ -186,6 +196,16 @@ fn listen(
             shared.0.1.notify_all();
         })
         .register()
+}
+
+/// Where in a buffer the picture lies; `None` when it brings none, or a broken one.
+fn chunk(data: &Data) -> Option<Chunk> {
+    if data.as_raw().chunk.is_null() {
+        return None;
+    }
+    let told = data.chunk();
+    let is_whole = told.size() > 0 && !told.flags().contains(ChunkFlags::CORRUPTED);
+    is_whole.then(|| Chunk { offset: told.offset(), stride: told.stride() })
 }
 
 fn shape_of(info: VideoInfoRaw) -> Option<Shape> {
@@ -253,8 +273,23 @@ fn wanted() -> Vec<u8> {
             Fraction { num: MOST_FRAMES, denom: 1 }
         ),
     );
-    let value = Value::Object(object);
+    bytes(&Value::Object(object))
+}
+
+/// That each frame should tell how it is turned.
+fn turns() -> Vec<u8> {
+    let kind = Value::Id(Id(MetaVideoTransform::META_TYPE));
+    let size = Value::Int(size_of::<MetaVideoTransform>() as i32);
+    bytes(&Value::Object(object!(
+        SpaTypes::ObjectParamMeta,
+        ParamType::Meta,
+        Property::new(SPA_PARAM_META_type, kind),
+        Property::new(SPA_PARAM_META_size, size),
+    )))
+}
+
+fn bytes(value: &Value) -> Vec<u8> {
     // Writing into memory cannot fail.
-    let written = PodSerializer::serialize(std::io::Cursor::new(Vec::new()), &value);
+    let written = PodSerializer::serialize(std::io::Cursor::new(Vec::new()), value);
     written.map(|(cursor, _)| cursor.into_inner()).unwrap_or_default()
 }

@@ -41,8 +41,6 @@ pub struct Shape {
 pub struct Chunk {
     /// First byte.
     pub offset: u32,
-    /// Bytes of it; 0 says that the buffer brings no new picture.
-    pub size: u32,
     /// Bytes from row to row; 0: without a gap.
     pub stride: i32,
 }
@@ -58,15 +56,11 @@ pub struct Frame {
     pub rgba: Vec<u8>,
 }
 
-/// Copies a frame out of `memory`, using that of `frame` again; `Ok(false)` when the buffer brings
-/// none.
+/// Copies a frame out of `memory`, using that of `frame` again.
 ///
 /// # Errors
 /// What does not fit; `frame` is as before.
-pub fn copy(shape: Shape, chunk: Chunk, memory: &[u8], frame: &mut Frame) -> Result<bool, String> {
-    if chunk.size == 0 {
-        return Ok(false);
-    }
+pub fn copy(shape: Shape, chunk: Chunk, memory: &[u8], frame: &mut Frame) -> Result<(), String> {
     let Shape { order, width, height } = shape;
     let row_bytes = width as usize * 4;
     let stride = match chunk.stride {
@@ -91,7 +85,7 @@ pub fn copy(shape: Shape, chunk: Chunk, memory: &[u8], frame: &mut Frame) -> Res
         frame.rgba.extend(pixels.flat_map(|pixel| [pixel[red], pixel[green], pixel[blue], 255]));
     }
     (frame.width, frame.height) = (width, height);
-    Ok(true)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -100,8 +94,8 @@ mod tests {
 
     const TWO: Shape = Shape { order: Order::Rgbx, width: 2, height: 1 };
 
-    fn chunk(offset: u32, size: u32, stride: i32) -> Chunk {
-        Chunk { offset, size, stride }
+    fn chunk(offset: u32, stride: i32) -> Chunk {
+        Chunk { offset, stride }
     }
 
     #[test]
@@ -114,7 +108,7 @@ mod tests {
         ] {
             let mut frame = Frame::default();
             let shape = Shape { order, width: 1, height: 1 };
-            assert_eq!(copy(shape, chunk(0, 4, 0), &pixel, &mut frame), Ok(true));
+            assert_eq!(copy(shape, chunk(0, 0), &pixel, &mut frame), Ok(()));
             assert_eq!(frame, Frame { width: 1, height: 1, rgba: vec![1, 2, 3, 255] });
         }
     }
@@ -124,7 +118,7 @@ mod tests {
         let memory: Vec<u8> = (0..40).collect();
         let shape = Shape { height: 2, ..TWO };
         let mut frame = Frame { width: 9, height: 9, rgba: vec![7; 400] };
-        assert_eq!(copy(shape, chunk(3, 20, 12), &memory, &mut frame), Ok(true));
+        assert_eq!(copy(shape, chunk(3, 12), &memory, &mut frame), Ok(()));
         let expected = [3, 4, 5, 255, 7, 8, 9, 255, 15, 16, 17, 255, 19, 20, 21, 255];
         assert_eq!((frame.width, frame.height, &frame.rgba[..]), (2, 2, &expected[..]));
     }
@@ -133,16 +127,8 @@ mod tests {
     fn the_last_row_needs_no_padding() {
         let shape = Shape { height: 2, ..TWO };
         let mut frame = Frame::default();
-        assert_eq!(copy(shape, chunk(0, 20, 12), &[5; 20], &mut frame), Ok(true));
-        assert!(copy(shape, chunk(0, 20, 12), &[5; 19], &mut frame).is_err());
-    }
-
-    #[test]
-    fn an_empty_buffer_keeps_the_picture_before() {
-        let mut frame = Frame { width: 1, height: 1, rgba: vec![1, 2, 3, 255] };
-        let before = frame.clone();
-        assert_eq!(copy(TWO, chunk(0, 0, 8), &[], &mut frame), Ok(false));
-        assert_eq!(frame, before);
+        assert_eq!(copy(shape, chunk(0, 12), &[5; 20], &mut frame), Ok(()));
+        assert!(copy(shape, chunk(0, 12), &[5; 19], &mut frame).is_err());
     }
 
     #[test]
@@ -150,13 +136,13 @@ mod tests {
         let mut frame = Frame { width: 1, height: 1, rgba: vec![1, 2, 3, 255] };
         let before = frame.clone();
         for (shape, chunk) in [
-            (TWO, chunk(0, 8, 7)),
-            (TWO, chunk(0, 8, -8)),
-            (TWO, chunk(1, 8, 8)),
-            (TWO, chunk(u32::MAX, 8, 0)),
-            (Shape { width: u32::MAX, height: u32::MAX, ..TWO }, chunk(0, 8, i32::MAX)),
-            (Shape { width: 0, ..TWO }, chunk(0, 8, 8)),
-            (Shape { height: 0, ..TWO }, chunk(0, 8, 8)),
+            (TWO, chunk(0, 7)),
+            (TWO, chunk(0, -8)),
+            (TWO, chunk(1, 8)),
+            (TWO, chunk(u32::MAX, 0)),
+            (Shape { width: u32::MAX, height: u32::MAX, ..TWO }, chunk(0, i32::MAX)),
+            (Shape { width: 0, ..TWO }, chunk(0, 8)),
+            (Shape { height: 0, ..TWO }, chunk(0, 8)),
         ] {
             assert!(copy(shape, chunk, &[0; 8], &mut frame).is_err(), "{shape:?} {chunk:?}");
             assert_eq!(frame, before);

@@ -1,7 +1,8 @@
 //! Screenshots of a Wayland desktop, which hands its screens out only through the ScreenCast portal:
 //! the person is asked once, a token asks in their place from then on, and PipeWire brings frames.
 //!
-//! What is decided is pure and tested everywhere: [`asking`], [`frame`], [`streams`]. The rest is
+//! What is decided is pure and tested everywhere: [`asking`], [`frame`], [`streams`],
+//! [`turn`]. The rest is
 //! built with the cargo feature `wayland`, because it needs PipeWire's library.
 
 pub mod asking;
@@ -12,6 +13,7 @@ pub mod frame;
 mod portal;
 pub mod streams;
 pub mod token;
+pub mod turn;
 
 #[cfg(all(target_os = "linux", feature = "wayland"))]
 pub use source::WaylandSource;
@@ -23,18 +25,19 @@ mod source {
     use super::asking::{Answer, Asking};
     use super::cast::Cast;
     use super::portal::{self, Refusal, Sharing};
-    use super::streams::{self, Offered};
+    use super::streams::Monitors;
     use super::token::TokenFile;
     use crate::source::told::{self, Unit};
     use crate::source::{ScreenSource, SourceError, Surface};
 
-    /// A screen that is shared shows its first frame within this, or something is wrong.
-    const FIRST_FRAME: Duration = Duration::from_secs(10);
+    /// Most desktops hand out the first picture at once; others only when something changes, so that a
+    /// screen may be still for hours before there is one.
+    const FIRST_FRAME: Duration = Duration::from_secs(2);
 
     /// The monitors that the person shares.
     pub struct WaylandSource {
         cast: Cast,
-        offered: Vec<Offered>,
+        monitors: Monitors,
         /// The desktop stops sharing when this goes.
         _sharing: Sharing,
     }
@@ -72,18 +75,23 @@ mod source {
                 // The one that was used is spent.
                 tokens.replace(granted.token.as_deref());
             }
-            let offered = streams::monitors(granted.offered)
+            let monitors = Monitors::of(granted.offered)
                 .map_err(|reason| SourceError::Forbidden { reason })?;
-            let nodes: Vec<u32> = offered.iter().map(|offered| offered.node).collect();
-            let cast = Cast::start(granted.remote, nodes).map_err(lost)?;
-            Ok(Self { cast, offered, _sharing: granted.sharing })
+            let cast = Cast::start(granted.remote, monitors.nodes()).map_err(lost)?;
+            Ok(Self { cast, monitors, _sharing: granted.sharing })
         }
     }
 
     impl ScreenSource for WaylandSource {
         fn grab(&mut self) -> Result<Vec<Surface>, SourceError> {
-            let frames = self.cast.frames(FIRST_FRAME).map_err(lost)?;
-            told::surfaces(streams::told(&self.offered, frames), Unit::Points)
+            let Some(frames) = self.cast.frames(FIRST_FRAME).map_err(lost)? else {
+                let reason =
+                    "the desktop has sent no picture since it shares the screen; it comes \
+                              with the next change on it"
+                        .to_owned();
+                return Err(SourceError::Waiting { reason });
+            };
+            told::surfaces(self.monitors.told(frames), Unit::Points)
         }
     }
 

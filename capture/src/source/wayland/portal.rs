@@ -51,9 +51,14 @@ pub(super) fn ask(token: Option<&str>) -> Result<Granted, Refusal> {
     let (portal, session, remote, offered, token) = runtime.block_on(async {
         let portal = Screencast::new().await?;
         let session = portal.create_session(Default::default()).await?;
+        // A backend refuses what it does not know, so nothing is asked for that it did not name; one
+        // without the pointer in the picture is better than none. Virtual monitors are not asked for:
+        // they would be new ones.
+        let embeds = portal.available_cursor_modes().await;
+        let embeds = embeds.is_ok_and(|modes| modes.contains(CursorMode::Embedded));
         let wanted = SelectSourcesOptions::default()
-            .set_cursor_mode(CursorMode::Embedded)
-            .set_sources(SourceType::Monitor | SourceType::Virtual)
+            .set_cursor_mode(embeds.then_some(CursorMode::Embedded))
+            .set_sources(ashpd::enumflags2::BitFlags::from(SourceType::Monitor))
             .set_multiple(true)
             .set_persist_mode(PersistMode::ExplicitlyRevoked)
             .set_restore_token(token);
@@ -67,7 +72,10 @@ pub(super) fn ask(token: Option<&str>) -> Result<Granted, Refusal> {
                 name: stream.mapping_id().or(stream.id()).map(ToOwned::to_owned),
                 position: stream.position(),
                 size: stream.size(),
-                is_monitor: stream.source_type() != Some(SourceType::Window),
+                // Only monitors were asked for, and xdg-desktop-portal-wlr 0.7 says of them that they
+                // are windows. Those have no place on the desktop.
+                is_monitor: stream.source_type() != Some(SourceType::Window)
+                    || stream.position().is_some(),
             })
             .collect();
         let token = shared.restore_token().map(ToOwned::to_owned);

@@ -18,49 +18,94 @@ pub struct Offered {
     pub is_monitor: bool,
 }
 
-/// The monitors among the streams, in an order that is the same each time.
-///
-/// # Errors
-/// In words for the person, when there is none.
-pub fn monitors(offered: Vec<Offered>) -> Result<Vec<Offered>, String> {
-    let mut monitors: Vec<Offered> =
-        offered.into_iter().filter(|offered| offered.is_monitor).collect();
-    if monitors.is_empty() {
-        return Err(
-            "no monitor was shared, only windows or nothing; start `deskreel record` again \
-                    and choose whole screens"
-                .to_owned(),
-        );
-    }
-    // PipeWire's numbers change from run to run; places and names do not.
-    monitors.sort_by(|a, b| (a.position, &a.name, a.node).cmp(&(b.position, &b.name, b.node)));
-    Ok(monitors)
+/// The monitors that are shared, in an order that is the same each time.
+#[derive(Debug)]
+pub struct Monitors {
+    offered: Vec<Offered>,
+    /// Pixels per point of each, known from its first frame on.
+    scales: Vec<Option<f32>>,
 }
 
-/// What the monitors show: one frame for each, in their order.
-pub fn told(monitors: &[Offered], frames: Vec<Frame>) -> Vec<Told> {
-    // Where one place is unknown, places known of others would lie over it.
-    let placed = monitors.iter().all(|monitor| monitor.position.is_some()) || monitors.len() == 1;
-    let mut right = 0;
-    let shown = monitors.iter().zip(frames).enumerate();
-    shown
-        .map(|(index, (monitor, frame))| {
+impl Monitors {
+    /// The monitors among the streams.
+    ///
+    /// # Errors
+    /// In words for the person, when there is none.
+    pub fn of(offered: Vec<Offered>) -> Result<Self, String> {
+        let mut monitors: Vec<Offered> =
+            offered.into_iter().filter(|offered| offered.is_monitor).collect();
+        if monitors.is_empty() {
+            return Err("no monitor was shared, only windows or nothing; start `deskreel record` \
+                        again and choose whole screens"
+                .to_owned());
+        }
+        // PipeWire's numbers change from run to run; places and names do not.
+        monitors.sort_by(|a, b| (a.position, &a.name, a.node).cmp(&(b.position, &b.name, b.node)));
+        Ok(Self { scales: vec![None; monitors.len()], offered: monitors })
+    }
+
+    /// PipeWire's numbers of their streams.
+    pub fn nodes(&self) -> Vec<u32> {
+        self.offered.iter().map(|monitor| monitor.node).collect()
+    }
+
+    /// What they show: one frame for each, in their order.
+    ///
+    /// The portal tells sizes and places once, at the start. When a monitor gets another resolution
+    /// its scale stays, because a desktop that changed the scale would hand out as many pixels as
+    /// before. Where monitors would lie over each other from then on they stand in a row.
+    pub fn told(&mut self, frames: Vec<Frame>) -> Vec<Told> {
+        let mut told = Vec::with_capacity(frames.len());
+        let mut points = Vec::with_capacity(frames.len());
+        let shown = self.offered.iter().zip(&mut self.scales).zip(frames).enumerate();
+        for (index, ((monitor, known), frame)) in shown {
             let Frame { width, height, rgba } = frame;
-            let scale = scale(monitor, width, height);
-            let (x, y) = match monitor.position {
-                Some(position) if placed => position,
-                _ => (right, 0),
-            };
-            right += (width as f32 / scale).ceil() as i32;
+            let scale = *known.get_or_insert_with(|| scale(monitor, width, height));
             let name = monitor.name.clone().filter(|name| !name.is_empty());
             let name = name.unwrap_or_else(|| format!("monitor {}", index + 1));
-            Told { name, x, y, scale, width, height, rgba }
-        })
-        .collect()
+            let side = |pixels: u32| (pixels as f32 / scale).round() as i64;
+            points.push((monitor.position, side(width), side(height)));
+            told.push(Told { name, x: 0, y: 0, scale, width, height, rgba });
+        }
+        for (told, (x, y)) in told.iter_mut().zip(places(&points)) {
+            (told.x, told.y) = (x, y);
+        }
+        told
+    }
 }
 
-/// Pixels per point: by whichever side says more, because sizes in points are rounded. A monitor that
-/// was turned since it was shared has its sides swapped.
+/// Where monitors of these places and sides stand, points.
+fn places(monitors: &[(Option<(i32, i32)>, i64, i64)]) -> Vec<(i32, i32)> {
+    let known: Option<Vec<(i32, i32)>> = monitors.iter().map(|monitor| monitor.0).collect();
+    if let Some(known) = known.filter(|_| !any_overlap(monitors)) {
+        return known;
+    }
+    let mut right: i64 = 0;
+    let stand = |(_, width, _): &(_, i64, i64)| {
+        let left = right;
+        right += width;
+        (i32::try_from(left).unwrap_or(i32::MAX), 0)
+    };
+    monitors.iter().map(stand).collect()
+}
+
+fn any_overlap(monitors: &[(Option<(i32, i32)>, i64, i64)]) -> bool {
+    let sides = |(place, width, height): &(Option<(i32, i32)>, i64, i64)| {
+        let (x, y) = place.unwrap_or_default();
+        (i64::from(x), i64::from(y), *width, *height)
+    };
+    monitors.iter().map(sides).enumerate().any(|(index, (x, y, width, height))| {
+        monitors[..index].iter().map(sides).any(|other| {
+            x < other.0 + other.2
+                && other.0 < x + width
+                && y < other.1 + other.3
+                && other.1 < y + height
+        })
+    })
+}
+
+/// Pixels per point: by the longer side, because sizes in points are rounded. A monitor that is turned
+/// may have its sides swapped.
 fn scale(monitor: &Offered, width: u32, height: u32) -> f32 {
     let Some((points_wide, points_high)) = monitor.size else { return 1.0 };
     let (pixels, points) = (width.max(height), points_wide.max(points_high));
@@ -83,13 +128,21 @@ mod tests {
         Frame { width, height, rgba: vec![0; width as usize * height as usize * 4] }
     }
 
+    fn told(monitors: &[Offered], frames: Vec<Frame>) -> Vec<Told> {
+        Monitors::of(monitors.to_vec()).unwrap().told(frames)
+    }
+
+    fn places_of(told: &[Told]) -> Vec<(i32, i32)> {
+        told.iter().map(|told| (told.x, told.y)).collect()
+    }
+
     #[test]
     fn windows_are_left_out_and_nothing_else_is_an_error_for_the_person() {
         let window = Offered { is_monitor: false, ..offered(1, "", None) };
-        let both = monitors(vec![window.clone(), offered(2, "DP-1", None)]).unwrap();
-        assert_eq!(both.iter().map(|monitor| monitor.node).collect::<Vec<_>>(), [2]);
+        let both = Monitors::of(vec![window.clone(), offered(2, "DP-1", None)]).unwrap();
+        assert_eq!(both.nodes(), [2]);
         for none in [vec![], vec![window]] {
-            assert!(monitors(none).unwrap_err().contains("whole screens"));
+            assert!(Monitors::of(none).unwrap_err().contains("whole screens"));
         }
     }
 
@@ -101,8 +154,9 @@ mod tests {
                 offered(numbers[0], "right", places[0]),
                 offered(numbers[1], "left", places[1]),
             ];
-            let names: Vec<_> = monitors(both).unwrap().into_iter().map(|m| m.name).collect();
-            assert_eq!(names, [Some("left".to_owned()), Some("right".to_owned())]);
+            let shown = told(&both, vec![frame(100, 50), frame(100, 50)]);
+            let names: Vec<_> = shown.iter().map(|told| told.name.as_str()).collect();
+            assert_eq!(names, ["left", "right"]);
         }
     }
 
@@ -120,18 +174,38 @@ mod tests {
     }
 
     #[test]
-    fn monitors_of_unknown_place_stand_in_a_row() {
-        let both = [offered(1, "a", None), offered(2, "", Some((7, 7)))];
-        let shown = told(&both, vec![frame(200, 100), frame(100, 50)]);
-        let places: Vec<_> = shown.iter().map(|t| (t.name.as_str(), t.x, t.y)).collect();
-        assert_eq!(places, [("a", 0, 0), ("monitor 2", 100, 0)]);
+    fn another_resolution_is_no_other_scale() {
+        let mut monitors = Monitors::of(vec![offered(1, "a", Some((0, 0)))]).unwrap();
+        for size in [(200, 100), (400, 300), (100, 50)] {
+            let told = monitors.told(vec![frame(size.0, size.1)]);
+            assert_eq!((told[0].scale, told[0].width, told[0].height), (2.0, size.0, size.1));
+        }
     }
 
     #[test]
-    fn known_places_are_kept() {
-        let both = [offered(1, "a", Some((0, 30))), offered(2, "b", Some((100, -5)))];
-        let shown = told(&both, vec![frame(100, 50), frame(100, 50)]);
-        let places: Vec<_> = shown.iter().map(|t| (t.x, t.y)).collect();
-        assert_eq!(places, [(0, 30), (100, -5)]);
+    fn monitors_of_unknown_place_stand_in_a_row() {
+        let both = [offered(1, "a", None), offered(2, "", Some((7, 7)))];
+        let shown = told(&both, vec![frame(200, 100), frame(100, 50)]);
+        assert_eq!(places_of(&shown), [(0, 0), (100, 0)]);
+        assert_eq!(shown[1].name, "monitor 2");
+    }
+
+    #[test]
+    fn known_places_are_kept_until_monitors_would_lie_over_each_other() {
+        let both = vec![offered(1, "a", Some((0, 30))), offered(2, "b", Some((100, -5)))];
+        let mut monitors = Monitors::of(both).unwrap();
+        for (width, expected) in
+            [(100, [(0, 30), (100, -5)]), (150, [(0, 0), (150, 0)]), (80, [(0, 30), (100, -5)])]
+        {
+            let shown = monitors.told(vec![frame(width, 50), frame(100, 50)]);
+            assert_eq!(places_of(&shown), expected);
+        }
+        // One below the other's right half, and a mirrored pair.
+        let below = [offered(1, "a", Some((0, 0))), offered(2, "b", Some((50, 50)))];
+        let shown = told(&below, vec![frame(100, 50), frame(100, 50)]);
+        assert_eq!(places_of(&shown), [(0, 0), (50, 50)]);
+        let same = [offered(1, "a", Some((0, 0))), offered(2, "b", Some((0, 0)))];
+        let shown = told(&same, vec![frame(100, 50), frame(100, 50)]);
+        assert_eq!(places_of(&shown), [(0, 0), (100, 0)]);
     }
 }

@@ -1,8 +1,7 @@
-//! The desktop's programs: started in a clean environment, and all ended together.
+//! Programs of a desktop: started in a clean environment, and all ended together.
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,61 +13,55 @@ const MARK: &str = "DESKREEL_DESKTOP";
 
 /// Running programs; dropping them kills them and what they started.
 #[derive(Debug)]
-pub(super) struct Processes {
-    home: PathBuf,
+pub(crate) struct Processes {
+    folder: PathBuf,
+    logs: Option<PathBuf>,
     mark: String,
-    display: Option<String>,
+    variables: Vec<(String, String)>,
     children: Vec<Child>,
 }
 
 impl Processes {
-    /// No programs yet; they will live in `home`.
-    pub(super) fn new(home: &Path) -> Self {
+    /// No programs yet; they will work in `folder`.
+    pub(crate) fn new(folder: &Path) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let mark = format!("{}-{count}", std::process::id());
-        Self { home: home.to_owned(), mark, display: None, children: vec![] }
+        let (folder, logs) = (folder.to_owned(), None);
+        Self { folder, logs, mark, variables: vec![], children: vec![] }
     }
 
-    /// Starts the X server on a free display and gives the display's name.
-    pub(super) fn start_server(&mut self, width: u32, height: u32) -> Result<String> {
-        let size = format!("{width}x{height}x24");
-        let arguments = [
-            "-displayfd",
-            "1",
-            "-screen",
-            "0",
-            &size,
-            "-dpi",
-            "96",
-            "-noreset",
-            "-nolisten",
-            "tcp",
-        ];
-        let mut command = self.command("Xvfb", &arguments);
-        let mut server = command.stdout(Stdio::piped()).spawn().context("starting Xvfb")?;
-        let output = server.stdout.take();
-        self.children.push(server);
-        let mut number = String::new();
-        if let Some(output) = output {
-            BufReader::new(output).read_line(&mut number).context("reading from Xvfb")?;
-        }
-        let number = number.trim();
-        ensure!(!number.is_empty(), "Xvfb ended without opening a display of {width}x{height}");
-        let display = format!(":{number}");
-        self.display = Some(display.clone());
-        Ok(display)
+    /// What programs say from here on goes to files of their names in this folder; else it is lost.
+    pub(crate) fn log_to(&mut self, folder: &Path) {
+        self.logs = Some(folder.to_owned());
+    }
+
+    /// Sets a variable for the programs that start from here on.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
     }
 
     /// Starts a program that stays.
-    pub(super) fn start(&mut self, program: &str, arguments: &[&str]) -> Result<()> {
-        let child = self.command(program, arguments).spawn();
-        self.children.push(child.with_context(|| format!("starting {program}"))?);
+    pub(crate) fn start(&mut self, program: &str, arguments: &[&str]) -> Result<()> {
+        let mut command = self.command(program, arguments);
+        if let Some(folder) = &self.logs {
+            let name = Path::new(program).file_name().unwrap_or_default();
+            let log = std::fs::File::create(folder.join(name).with_extension("log"))?;
+            command.stdout(log.try_clone()?).stderr(log);
+        }
+        let child = command.spawn().with_context(|| format!("starting {program}"))?;
+        self.keep(child);
         Ok(())
     }
 
+    /// Ends this one with the others too; it was started by [`Self::command`].
+    pub(crate) fn keep(&mut self, child: Child) {
+        self.children.push(child);
+    }
+
     /// Runs a program to its end.
-    pub(super) fn run(&self, program: &str, arguments: &[&str]) -> Result<()> {
+    pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> Result<()> {
         let ended = self.command(program, arguments).status();
         let status = ended.with_context(|| format!("running {program}"))?;
         ensure!(status.success(), "{program} {} ended with {status}", arguments.join(" "));
@@ -77,9 +70,9 @@ impl Processes {
 
     /// Nothing of the caller's environment but `PATH` and the time zone: what is on the screen
     /// gets recorded.
-    fn command(&self, program: &str, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
-        command.args(arguments).current_dir(self.home.join(super::home::PROJECT)).env_clear();
+        command.args(arguments).current_dir(&self.folder).env_clear();
         for kept in ["PATH", "TZ"] {
             if let Some(value) = std::env::var_os(kept) {
                 command.env(kept, value);
@@ -87,16 +80,7 @@ impl Processes {
         }
         command
             .env(MARK, &self.mark)
-            .env("HOME", &self.home)
-            .env("XDG_RUNTIME_DIR", self.home.join("run"))
-            .env("TMPDIR", self.home.join("tmp"))
-            .env("SHELL", "/bin/bash")
-            .env("USER", "dev")
-            .env("LANG", "C.UTF-8")
-            .env("NO_AT_BRIDGE", "1")
-            // No session bus: GTK and Chromium would start one of their own that outlives them.
-            .env("DBUS_SESSION_BUS_ADDRESS", "disabled:")
-            .envs(self.display.as_ref().map(|display| ("DISPLAY", display)))
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -106,13 +90,13 @@ impl Processes {
 
     /// What every program of ours carries in its environment.
     #[cfg(test)]
-    pub(super) fn mark(&self) -> &str {
+    pub(crate) fn mark(&self) -> &str {
         &self.mark
     }
 }
 
 /// The processes that carry this mark.
-pub(super) fn carrying(mark: &str) -> Vec<Pid> {
+pub(crate) fn carrying(mark: &str) -> Vec<Pid> {
     let needle = format!("{MARK}={mark}");
     let Ok(entries) = std::fs::read_dir("/proc") else { return vec![] };
     entries
