@@ -220,13 +220,16 @@ impl Session {
         Ok(())
     }
 
-    /// Shows a picture on an output, behind everything.
+    /// Shows a picture on an output, behind everything; again where there was one of this name.
     ///
     /// # Errors
     /// When it cannot be written or sway does not take it.
     pub fn show(&self, output: &str, name: &str, picture: &RgbImage) -> Result<()> {
         let path = self.folder.path().join(format!("{name}.png"));
-        picture.save(&path)?;
+        // Not while it is being read.
+        if !path.exists() {
+            picture.save(&path)?;
+        }
         self.sway(&format!("output {output} background {} stretch", path.display()))
     }
 

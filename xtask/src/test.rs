@@ -74,7 +74,12 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<ExitCode> {
     let (mut axe, mut geckodriver) = (None, None);
     stages.run("axe-core", || obtained(page_tools::axe_core(repo), &mut axe));
     stages.run("geckodriver", || obtained(page_tools::geckodriver(repo), &mut geckodriver));
-    let built = stages.run("build", || cargo(repo, ["build", "--workspace", "--bins", "--tests"]));
+    let built = stages.run("build", || {
+        let mut cargo = repo.cargo(["build", "--workspace", "--bins", "--tests"]);
+        with_wayland(&mut cargo);
+        process::run(&mut cargo)?;
+        Ok(Outcome::Passed)
+    });
     let mut tally = Tally::default();
     if built {
         let environment = environment(repo, player, [minio, axe, geckodriver])?;
@@ -126,14 +131,21 @@ fn cargo<const N: usize>(repo: &Repo, args: [&str; N]) -> Result<Outcome> {
 /// With the feature that needs PipeWire's library, where that is there.
 fn clippy(repo: &Repo) -> Result<Outcome> {
     let mut cargo = repo.cargo(["clippy", "--workspace", "--all-targets"]);
-    let found = process::succeeds(Command::new("pkg-config").args(["--exists", "libpipewire-0.3"]));
-    if found {
-        cargo.args(["--features", "deskreel-capture/wayland"]);
-    }
+    let found = with_wayland(&mut cargo);
     process::run(cargo.args(["--", "-D", "warnings"]))?;
     let missing = "the source for Wayland was not compiled: install libpipewire-0.3-dev, \
                    libclang-dev and pkg-config";
     Ok(Outcome::unless_missing(if found { vec![] } else { vec![missing.to_owned()] }))
+}
+
+/// Adds the feature that needs PipeWire's library, where that is there; whether it is.
+fn with_wayland(cargo: &mut Command) -> bool {
+    let wanted = ["--exists", "libpipewire-0.3 >= 0.3.62"];
+    let found = process::succeeds(Command::new("pkg-config").args(wanted));
+    if found {
+        cargo.args(["--features", "deskreel-capture/wayland"]);
+    }
+    found
 }
 
 fn tidied(repo: &Repo) -> Result<Outcome> {
@@ -188,6 +200,7 @@ fn tests(
     let skipped = repo.target.join("deskreel-skipped.tsv");
     fs::write(&skipped, "").with_context(|| format!("cannot write {}", skipped.display()))?;
     let mut cargo = repo.cargo(["test", "--workspace", "--no-fail-fast"]);
+    with_wayland(&mut cargo);
     cargo.args(filter).env("DESKREEL_SKIPPED", &skipped);
     for (name, value) in environment {
         println!("{name}={}", Path::new(value).display());

@@ -16,6 +16,9 @@ use crate::product::{Product, Running};
 /// How long a change may take to be seen, and a recording to begin.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// After this a picture is shown again.
+const NUDGE: Duration = Duration::from_secs(3);
+
 const STREAM: &str = "wayland";
 
 /// A monitor as it is stored.
@@ -38,6 +41,9 @@ pub struct Proof {
     running: Option<Running>,
     agent: Agent,
     product: Product,
+    reader: StreamReader,
+    /// How many pictures were shown.
+    shown: u32,
 }
 
 impl Proof {
@@ -45,11 +51,14 @@ impl Proof {
     ///
     /// # Errors
     /// When a program is missing.
-    pub fn begin(session: Session) -> Result<Self> {
+    pub async fn begin(session: Session) -> Result<Self> {
         let product = Product::start()?;
-        let store = StoreOptions { store: Some(product.origin().into()), ..Default::default() };
-        let agent = Agent::new(store, STREAM)?;
-        let mut proof = Self { session, running: None, agent, product };
+        let options = StoreOptions { store: Some(product.origin().into()), ..Default::default() };
+        let stream = StreamName::parse(STREAM)?;
+        let store = options.open(&stream, Role::View).await?;
+        let reader = StreamReader::new(store, stream);
+        let agent = Agent::new(options, STREAM)?;
+        let mut proof = Self { session, running: None, agent, product, reader, shown: 0 };
         proof.record()?;
         Ok(proof)
     }
@@ -90,49 +99,49 @@ impl Proof {
         &mut self,
         outputs: &[(&str, u32, u32)],
     ) -> Result<(Duration, Vec<Stored>)> {
-        for (index, (output, width, height)) in outputs.iter().enumerate() {
-            let seed = self.seed() + index as u32;
-            self.session.show(
-                output,
-                &format!("{output}-{seed}"),
-                &picture(*width, *height, seed),
-            )?;
+        self.shown += 1;
+        let begun = Instant::now();
+        let names: Vec<&str> = outputs.iter().map(|output| output.0).collect();
+        let mut differs = String::new();
+        while begun.elapsed() < PATIENCE {
+            for (index, (output, width, height)) in outputs.iter().enumerate() {
+                // sway hands out a picture only when something changes, which may have been before the
+                // agent was there: the same picture is shown again and again.
+                let seed = self.shown * 16 + index as u32;
+                let picture = picture(*width, *height, seed);
+                self.session.show(output, &format!("{output}-{seed}"), &picture)?;
+            }
+            match self.matches(&names).await? {
+                Ok(stored) => return Ok((begun.elapsed(), stored)),
+                Err(difference) => differs = difference,
+            }
         }
-        self.matches(&outputs.iter().map(|output| output.0).collect::<Vec<_>>()).await
+        bail!("after {} s {differs}; {}", PATIENCE.as_secs(), self.said())
     }
 
-    /// A number that is another one each time.
-    fn seed(&self) -> u32 {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        now.map_or(0, |now| now.as_millis() as u32)
-    }
-
-    /// Waits until what is stored is what the compositor shows.
-    ///
-    /// # Errors
-    /// When it never is; says how what is stored differs.
-    pub async fn matches(&mut self, outputs: &[&str]) -> Result<(Duration, Vec<Stored>)> {
+    /// Waits a little until what is stored is what the compositor shows; gives how it differs where it
+    /// is not.
+    async fn matches(&mut self, outputs: &[&str]) -> Result<Result<Vec<Stored>, String>> {
         let begun = Instant::now();
         let mut differs = "nothing is stored".to_owned();
-        while begun.elapsed() < PATIENCE {
+        while begun.elapsed() < NUDGE {
             tokio::time::sleep(Duration::from_millis(100)).await;
             if let Some(ended) = self.ended()? {
                 bail!("the agent ended ({ended}): {}", self.said());
             }
             let shown: Vec<RgbImage> =
                 outputs.iter().map(|output| self.session.picture(output)).collect::<Result<_>>()?;
-            // A picture of one colour would prove little: it is not there yet.
+            // The picture is not there yet: one of one colour would prove little.
             if shown.iter().any(|picture| picture.pixels().all(|p| p == picture.get_pixel(0, 0))) {
                 continue;
             }
             let Some(stored) = self.newest().await? else { continue };
-            let difference = difference(&stored, &shown);
-            match difference {
-                None => return Ok((begun.elapsed(), stored)),
+            match difference(&stored, &shown) {
+                None => return Ok(Ok(stored)),
                 Some(difference) => differs = difference,
             }
         }
-        bail!("after {} s {differs}; {}", PATIENCE.as_secs(), self.said())
+        Ok(Err(differs))
     }
 
     fn ended(&mut self) -> Result<Option<std::process::ExitStatus>> {
@@ -143,11 +152,7 @@ impl Proof {
 
     /// The monitors of the newest screenshot in the store.
     async fn newest(&self) -> Result<Option<Vec<Stored>>> {
-        let stream = StreamName::parse(STREAM)?;
-        let options =
-            StoreOptions { store: Some(self.product.origin().into()), ..Default::default() };
-        let store = options.open(&stream, Role::View).await?;
-        let reader = StreamReader::new(store, stream);
+        let reader = &self.reader;
         let Some(last) = reader.segments(0).await?.pop() else { return Ok(None) };
         let manifest = reader.manifest(last).await?.manifest;
         let index = manifest.moments.len().checked_sub(1).context("a segment has a moment")?;
@@ -198,15 +203,16 @@ fn difference(stored: &[Stored], shown: &[RgbImage]) -> Option<String> {
     })
 }
 
-/// A picture in which no two places look alike: noise over a slope.
-pub(super) fn picture(width: u32, height: u32, seed: u32) -> RgbImage {
-    let mut state = seed | 1;
+/// A picture in which no two places look alike: blocks of any colour. Single pixels of any colour would
+/// keep the agent's coder busy for seconds.
+fn picture(width: u32, height: u32, seed: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
-        // xorshift, which is noise enough.
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        Rgb([(state >> 8) as u8, (x * 255 / width) as u8, (y * 255 / height) as u8])
+        // The finisher of MurmurHash3, which is noise enough.
+        let mut state = (x / 9) | (y / 7) << 10 | seed << 20;
+        state = (state ^ state >> 16).wrapping_mul(0x85eb_ca6b);
+        state = (state ^ state >> 13).wrapping_mul(0xc2b2_ae35);
+        state ^= state >> 16;
+        Rgb([(state >> 8) as u8, (state >> 16) as u8, (state >> 24) as u8])
     })
 }
 

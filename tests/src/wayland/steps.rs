@@ -30,16 +30,15 @@ const TURNS: [(&str, bool); 7] = [
 /// # Errors
 /// When what is stored is ever not what the compositor shows.
 pub async fn one_output() -> Result<Seen> {
-    let session = Session::start(&[output(800, 600)]).await?;
-    session.show(FIRST, "first", &super::proof::picture(800, 600, 7))?;
-    let mut proof = Proof::begin(session)?;
+    let session = Session::start(&[output(512, 384)]).await?;
+    let mut proof = Proof::begin(session).await?;
     let mut seen = Seen::new();
-    let (time, stored) = proof.matches(&[FIRST]).await?;
+    let (time, stored) = proof.follows(&[(FIRST, 512, 384)]).await?;
     expect(&stored, &[(0, 0, 1000)])?;
     seen.push(("first picture, from the start of the agent on".to_owned(), time));
-    let (time, _) = proof.follows(&[(FIRST, 800, 600)]).await?;
+    let (time, _) = proof.follows(&[(FIRST, 512, 384)]).await?;
     seen.push(("another picture".to_owned(), time));
-    for (width, height) in [(1024, 768), (640, 400)] {
+    for (width, height) in [(640, 480), (400, 300)] {
         proof.session.sway(&format!("output {FIRST} resolution {width}x{height}"))?;
         let (time, stored) = proof.follows(&[(FIRST, width, height)]).await?;
         ensure!(stored[0].picture.dimensions() == (width, height), "sway did not resize it");
@@ -48,7 +47,7 @@ pub async fn one_output() -> Result<Seen> {
     }
     for (turn, is_swapped) in TURNS {
         proof.session.sway(&format!("output {FIRST} transform {turn}"))?;
-        let (width, height) = if is_swapped { (400, 640) } else { (640, 400) };
+        let (width, height) = if is_swapped { (300, 400) } else { (400, 300) };
         let (time, stored) = proof.follows(&[(FIRST, width, height)]).await?;
         ensure!(stored[0].picture.dimensions() == (width, height), "sway did not turn it");
         seen.push((format!("turned: {turn}"), time));
@@ -59,7 +58,7 @@ pub async fn one_output() -> Result<Seen> {
     proof.kill();
     let before = proof.moments()?;
     proof.record()?;
-    let (time, _) = proof.follows(&[(FIRST, 640, 400)]).await?;
+    let (time, _) = proof.follows(&[(FIRST, 400, 300)]).await?;
     ensure!(proof.session.asked() == 1, "the person was asked {} times", proof.session.asked());
     ensure!(proof.moments()? > before, "the second agent stored nothing");
     seen.push(("killed and started again, without a question".to_owned(), time));
@@ -72,11 +71,11 @@ pub async fn one_output() -> Result<Seen> {
 /// # Errors
 /// As [`one_output`].
 pub async fn one_of_two_outputs() -> Result<Seen> {
-    let second = Output { x: 640, ..output(800, 600) };
-    let session = Session::start(&[output(640, 400), second]).await?;
+    let second = Output { x: 400, ..output(512, 384) };
+    let session = Session::start(&[output(400, 300), second]).await?;
     session.choose(Some(SECOND))?;
-    let mut proof = Proof::begin(session)?;
-    let (time, _) = proof.follows(&[(SECOND, 800, 600)]).await?;
+    let mut proof = Proof::begin(session).await?;
+    let (time, _) = proof.follows(&[(SECOND, 512, 384)]).await?;
     proof.verify()?;
     Ok(vec![("the second of two outputs, chosen by the person".to_owned(), time)])
 }
@@ -86,17 +85,19 @@ pub async fn one_of_two_outputs() -> Result<Seen> {
 /// # Errors
 /// As [`one_output`].
 pub async fn two_outputs() -> Result<Seen> {
-    let second = Output { x: 640, ..output(800, 600) };
-    let session = Session::start_sharing_all(&[output(640, 400), second]).await?;
-    let mut proof = Proof::begin(session)?;
+    // So far away that the first one has room to grow: `grim` paints outputs that overlap over each
+    // other.
+    let second = Output { x: 1000, ..output(512, 384) };
+    let session = Session::start_sharing_all(&[output(400, 300), second]).await?;
+    let mut proof = Proof::begin(session).await?;
     let mut seen = Seen::new();
-    let (time, stored) = proof.follows(&[(FIRST, 640, 400), (SECOND, 800, 600)]).await?;
+    let (time, stored) = proof.follows(&[(FIRST, 400, 300), (SECOND, 512, 384)]).await?;
     // xdg-desktop-portal-wlr says that each is at 0, 0: they stand in a row.
-    expect(&stored, &[(0, 0, 1000), (640, 0, 1000)])?;
+    expect(&stored, &[(0, 0, 1000), (400, 0, 1000)])?;
     seen.push(("two outputs".to_owned(), time));
-    proof.session.sway(&format!("output {FIRST} resolution 1024x768"))?;
-    let (time, stored) = proof.follows(&[(FIRST, 1024, 768), (SECOND, 800, 600)]).await?;
-    expect(&stored, &[(0, 0, 1000), (1024, 0, 1000)])?;
+    proof.session.sway(&format!("output {FIRST} resolution 640x480"))?;
+    let (time, stored) = proof.follows(&[(FIRST, 640, 480), (SECOND, 512, 384)]).await?;
+    expect(&stored, &[(0, 0, 1000), (640, 0, 1000)])?;
     seen.push(("two outputs, one resized".to_owned(), time));
     proof.verify()?;
     Ok(seen)

@@ -124,6 +124,16 @@ pub(crate) const GROUPS: &[&[Need]] = &[
     &[NODE, program("npm", "npm")],
     // What the agent's feature `wayland` is built with.
     &[program("pkg-config", "pkg-config"), looks("libpipewire-0.3-dev"), looks("libclang-dev")],
+    // A Wayland session with outputs in memory, and its portal.
+    &[
+        program("sway", "sway"),
+        program("swaybg", "swaybg"),
+        program("grim", "grim"),
+        program("pipewire", "pipewire"),
+        program("wireplumber", "wireplumber"),
+        looks("xdg-desktop-portal"),
+        looks("xdg-desktop-portal-wlr"),
+    ],
     // The agent as a service, under a user instance of systemd's in namespaces of its own.
     &[program("systemctl", "systemd"), program("nsenter", "util-linux")],
     // The other side of tests of OIDC.
@@ -181,9 +191,25 @@ mod tests {
     /// The lists of the test desktop itself, which must not depend on xtask nor xtask on it.
     const DESKTOP: &str = include_str!("../../../tests/src/desktop.rs");
 
+    /// The Wayland session's list, likewise.
+    const WAYLAND: &str = include_str!("../../../tests/src/wayland.rs");
+
+    #[test]
+    fn what_the_wayland_session_asks_for_is_installed() {
+        let packages: Vec<&str> =
+            GROUPS.iter().copied().flatten().map(|need| need.package).collect();
+        for word in listed_in(WAYLAND, "PROGRAMS").chunks(2) {
+            assert!(packages.contains(&word[1]), "{word:?}");
+        }
+    }
+
     /// The quoted words of a constant of the desktop's source.
     fn listed(constant: &str) -> Vec<&'static str> {
-        let (_, rest) = DESKTOP.split_once(&format!("const {constant}:")).unwrap();
+        listed_in(DESKTOP, constant)
+    }
+
+    fn listed_in(source: &'static str, constant: &str) -> Vec<&'static str> {
+        let (_, rest) = source.split_once(&format!("const {constant}:")).unwrap();
         let (list, _) = rest.split_once("];").unwrap();
         let words: Vec<_> = list.split('"').skip(1).step_by(2).collect();
         assert!(words.len() > 2, "{constant} is written in a way this test does not read");

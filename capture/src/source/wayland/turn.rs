@@ -8,7 +8,7 @@ use super::frame::Frame;
 pub struct Turn {
     /// Quarters of a turn that bring the frame upright, clockwise.
     pub quarters: u8,
-    /// Its left and right are swapped before that.
+    /// Its left and right are swapped after that.
     pub mirrored: bool,
 }
 
@@ -34,13 +34,13 @@ impl Turn {
         let mut rgba = Vec::with_capacity(frame.rgba.len());
         for y in 0..down {
             for x in 0..across {
+                let x = if self.mirrored { across - 1 - x } else { x };
                 let (x, y) = match self.quarters % 4 {
                     0 => (x, y),
                     1 => (y, height - 1 - x),
                     2 => (width - 1 - x, height - 1 - y),
                     _ => (width - 1 - y, x),
                 };
-                let x = if self.mirrored { width - 1 - x } else { x };
                 let at = (y * width + x) * 4;
                 rgba.extend_from_slice(&frame.rgba[at..at + 4]);
             }
@@ -69,9 +69,9 @@ mod tests {
             (2, 3, "fedcba"),
             (3, 2, "cfbead"),
             (4, 3, "cbafed"),
-            (5, 2, "fcebda"),
+            (5, 2, "adbecf"),
             (6, 3, "defabc"),
-            (7, 2, "adbecf"),
+            (7, 2, "fcebda"),
             (8, 3, "abcdef"),
         ] {
             let turned = Turn::of(number).apply(frame(3, "abcdef"));
