@@ -200,7 +200,10 @@ fn an_agent_that_is_killed_in_a_pause_records_nothing_when_started_again() -> Re
     let mut first = desk.record()?;
     desk.until_recording()?;
     desk.run(&["pause"])?;
-    desk.until("paused", |status| status["mode"] == "paused")?;
+    // What waited when it was killed would be uploaded by the next one.
+    desk.until("paused with all uploaded", |status| {
+        status["mode"] == "paused" && status["upload"]["waiting_segments"] == 0
+    })?;
     first.0.kill()?;
     first.0.wait()?;
     let moments = desk.product.moments("desk")?.len();

@@ -37,6 +37,14 @@ async fn the_monitor_that_the_person_chose_is_stored() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_declines_is_asked_once() -> Result<()> {
+    if can_run() {
+        steps::declined().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn several_monitors_are_stored_together() -> Result<()> {
     if can_run() {
         steps::two_outputs().await?;

@@ -13,6 +13,7 @@ use crate::core::budget::SeekBudget;
 use crate::core::recorder::Settings;
 use crate::location::{Role, StoreOptions};
 use crate::secret::Secret;
+use crate::source::SourceError;
 
 /// A text for the person, and the exit code.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +21,7 @@ use crate::secret::Secret;
 pub struct Failure {
     /// What happened, to what, and what to do.
     pub text: String,
-    /// 1 failed, 2 wrong usage.
+    /// 1 failed, 2 wrong usage, 5 the screen must not be seen.
     pub code: u8,
 }
 
@@ -53,11 +54,19 @@ failures!(
     crate::outbox::GaveUp,
     crate::picture::PictureError,
     crate::reader::ReadError,
-    crate::source::SourceError,
     deskreel_upkeep::UpkeepError,
     deskreel_format::FormatError,
     deskreel_store::StoreError,
 );
+
+impl From<SourceError> for Failure {
+    /// Whoever starts the agent again must be able to tell that somebody said no: the next start would
+    /// ask them once more.
+    fn from(error: SourceError) -> Self {
+        let code = if matches!(error, SourceError::Forbidden { .. }) { 5 } else { 1 };
+        Self { code, ..Self::failed(error) }
+    }
+}
 
 /// Which stream in which store. What has an environment variable is a key of the config file too.
 #[derive(Debug, Clone, clap::Args)]

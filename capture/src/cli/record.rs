@@ -74,8 +74,9 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         rules,
         ..Wanted::default()
     };
-    let source = open_source(wanted.clone()).await?;
+    // Before the person is asked to share the screen, which would be in vain.
     let _lock = StreamLock::take(&place.state).map_err(Failure::failed)?;
+    let source = open_source(wanted.clone()).await?;
     let (control, ends) = recording::channels();
     let outbox_slot = Arc::new(OnceLock::new());
     let _serving = serve(&place, settings.interval_ms, &control, &outbox_slot).await;

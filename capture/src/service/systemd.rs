@@ -56,7 +56,7 @@ Type=exec
 ExecStart={program} record --config {config}
 Restart=on-failure
 RestartSec=5s
-RestartPreventExitStatus=2
+RestartPreventExitStatus=2 5
 # Time for the last uploads.
 TimeoutStopSec=45s
 KillSignal=SIGTERM
@@ -101,7 +101,7 @@ Type=exec
 ExecStart=\"/opt/deskreel 1/deskreel\" record --config \"/srv/ana/.config/deskreel/config.toml\"
 Restart=on-failure
 RestartSec=5s
-RestartPreventExitStatus=2
+RestartPreventExitStatus=2 5
 # Time for the last uploads.
 TimeoutStopSec=45s
 KillSignal=SIGTERM

@@ -16,6 +16,7 @@ fn main() -> Result<()> {
             let mut seen = steps::one_output().await?;
             seen.extend(steps::one_of_two_outputs().await?);
             seen.extend(steps::two_outputs().await?);
+            steps::declined().await?;
             for (what, time) in seen {
                 println!("{:6.2} s  {what}", time.as_secs_f64());
             }

@@ -144,6 +144,22 @@ impl Proof {
         Ok(Err(differs))
     }
 
+    /// Waits until the agent ends by itself; gives its exit code and what it said.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn end(&mut self) -> Result<(Option<i32>, String)> {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            if let Some(ended) = self.ended()? {
+                let said = std::fs::read_to_string(self.agent.folder().join("agent.log"))?;
+                return Ok((ended.code(), said));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        bail!("the agent does not end; {}", self.said())
+    }
+
     fn ended(&mut self) -> Result<Option<std::process::ExitStatus>> {
         let running =
             self.running.as_mut().map(|Running(child): &mut Running| -> &mut Child { child });

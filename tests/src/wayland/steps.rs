@@ -80,6 +80,21 @@ pub async fn one_of_two_outputs() -> Result<Seen> {
     Ok(vec![("the second of two outputs, chosen by the person".to_owned(), time)])
 }
 
+/// The person declines: the agent ends and says so, with an exit code after which nobody starts it again.
+///
+/// # Errors
+/// When it does anything else, such as asking again.
+pub async fn declined() -> Result<()> {
+    let session = Session::start(&[output(64, 48)]).await?;
+    session.choose(None)?;
+    let mut proof = Proof::begin(session).await?;
+    let (code, said) = proof.end().await?;
+    ensure!(code == Some(5) && said.contains("declined"), "it ended with {code:?}: {said}");
+    let asked = proof.session.asked();
+    ensure!(asked == 1, "the person was asked {asked} times");
+    Ok(())
+}
+
 /// Two outputs at once, one of which is resized.
 ///
 /// # Errors
