@@ -72,7 +72,7 @@ pub struct Session {
     // Fields are dropped in this order: first the programs end, then their files go.
     processes: Processes,
     /// Answers in the place of the desktop's portal.
-    _front: Option<zbus::Connection>,
+    front: Option<zbus::Connection>,
     proxy: Option<proxy::Proxy>,
     folder: TempDir,
 }
@@ -114,7 +114,7 @@ impl Session {
         for (name, value) in config::variables(folder.path(), outputs.len()) {
             processes.set(name, &value);
         }
-        Ok(Self { processes, _front: None, proxy: None, folder })
+        Ok(Self { processes, front: None, proxy: None, folder })
     }
 
     async fn come_up(&mut self, shared: Option<usize>) -> Result<()> {
@@ -150,7 +150,7 @@ impl Session {
             if let Some(outputs) = shared.filter(|_| program == "xdg-desktop-portal") {
                 self.processes.set("WAYLAND_DISPLAY", &display);
                 let address = config::bus_address(&folder);
-                self._front = Some(front::serve(&address, folder, outputs, connection).await?);
+                self.front = Some(front::serve(&address, folder, outputs, connection).await?);
                 return Ok(());
             }
             // All others talk to the compositor itself.

@@ -64,13 +64,13 @@ fn connect(client: UnixStream, target: &Path) -> Result<()> {
         pump(&up.0, &up.1, |message, out| {
             heard.lock().unwrap_or_else(PoisonError::into_inner).request(message);
             out.extend_from_slice(message);
-        })
+        });
     });
     std::thread::spawn(move || {
         pump(&server, &client, |message, out| {
             out.extend_from_slice(message);
             talk.lock().unwrap_or_else(PoisonError::into_inner).event(message, out);
-        })
+        });
     });
     Ok(())
 }

@@ -74,14 +74,17 @@ impl Monitors {
     }
 }
 
+/// A monitor's place, where the portal tells it, and its width and height; points.
+type Placed = (Option<(i32, i32)>, i64, i64);
+
 /// Where monitors of these places and sides stand, points.
-fn places(monitors: &[(Option<(i32, i32)>, i64, i64)]) -> Vec<(i32, i32)> {
+fn places(monitors: &[Placed]) -> Vec<(i32, i32)> {
     let known: Option<Vec<(i32, i32)>> = monitors.iter().map(|monitor| monitor.0).collect();
     if let Some(known) = known.filter(|_| !any_overlap(monitors)) {
         return known;
     }
     let mut right: i64 = 0;
-    let stand = |(_, width, _): &(_, i64, i64)| {
+    let stand = |(_, width, _): &Placed| {
         let left = right;
         right += width;
         (i32::try_from(left).unwrap_or(i32::MAX), 0)
@@ -89,8 +92,8 @@ fn places(monitors: &[(Option<(i32, i32)>, i64, i64)]) -> Vec<(i32, i32)> {
     monitors.iter().map(stand).collect()
 }
 
-fn any_overlap(monitors: &[(Option<(i32, i32)>, i64, i64)]) -> bool {
-    let sides = |(place, width, height): &(Option<(i32, i32)>, i64, i64)| {
+fn any_overlap(monitors: &[Placed]) -> bool {
+    let sides = |(place, width, height): &Placed| {
         let (x, y) = place.unwrap_or_default();
         (i64::from(x), i64::from(y), *width, *height)
     };
