@@ -124,7 +124,8 @@ pub(crate) const GROUPS: &[&[Need]] = &[
     &[NODE, program("npm", "npm")],
     // What the agent's feature `wayland` is built with.
     &[program("pkg-config", "pkg-config"), looks("libpipewire-0.3-dev"), looks("libclang-dev")],
-    // A Wayland session with outputs in memory, and its portal.
+    // A Wayland session with outputs in memory, and its portal: on Debian 12, where the groups above are
+    // installed, 48 packages, 6 MB to fetch and 24 MB on disk.
     &[
         program("sway", "sway"),
         program("swaybg", "swaybg"),
