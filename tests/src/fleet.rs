@@ -14,6 +14,7 @@ use deskreel_capture::core::recorder::{Recorder, Settings};
 use deskreel_capture::reader::StreamReader;
 use deskreel_capture::source::Surface;
 use deskreel_format::codec::Codec;
+use deskreel_format::key::{COMMONS_INDEX, COMMONS_PREFIX, commons_id};
 use deskreel_format::time::{DAY_MS, HOUR_MS};
 use deskreel_format::{DomainKey, Picture, SegmentId, StreamName, TileSize};
 use deskreel_store::{MemoryStore, ObjectStore, Put};
@@ -45,7 +46,7 @@ pub struct Fleet {
 pub struct DayBytes {
     /// Of segments.
     pub segments: u64,
-    /// Of packs of the commons and of the indexes of them.
+    /// Of objects of the commons of that day, and of the index of them in the end.
     pub commons: u64,
     /// Of lists of candidates.
     pub lists: u64,
@@ -107,7 +108,6 @@ pub async fn live(fleet: Fleet, told: impl Fn(u64)) -> Result<Lived> {
                 next_round += HOUR_MS;
                 let shared = share(&store, &sharing, now_ms, false).await?;
                 ensure!(shared.skipped == 0, "skipped: {shared:?}");
-                bytes.commons += shared.bytes;
             }
             for (number, agent) in agents.iter_mut().enumerate() {
                 // They were not switched on in one second.
@@ -118,6 +118,14 @@ pub async fn live(fleet: Fleet, told: impl Fn(u64)) -> Result<Lived> {
         let end = from + fleet.work_ms;
         for agent in &agents {
             lived.exact += agent.prove(&store, end).await?;
+        }
+        // The index is replaced each time: only the last one is stored.
+        for object in store.list_all(COMMONS_PREFIX).await? {
+            let is_of_day = commons_id(&object.key)?.first_ms >= from;
+            bytes.commons += if is_of_day { object.size } else { 0 };
+        }
+        if fleet.share {
+            bytes.commons += store.head(COMMONS_INDEX).await?.size;
         }
         lived.days.push(bytes);
         told(day);

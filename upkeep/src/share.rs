@@ -21,11 +21,11 @@ use deskreel_format::{
     DomainKey, FormatError, Limits, Links, Manifest, Pack, PackRef, Segment, SegmentId, TileHash,
     TileSize,
 };
-use deskreel_store::{ObjectStore, Put, PutMode, StoreError};
+use deskreel_store::{Object, ObjectStore, Put, PutMode, StoreError};
 use futures_util::{StreamExt, stream};
 
 use crate::plan::LEASE_MS;
-use crate::plan::share::{List, ShareRule, Source, plan};
+use crate::plan::share::{Group, List, ShareRule, Source, plan, sources};
 use crate::survey::PARALLEL;
 use pack::{Packer, Tile};
 
@@ -102,9 +102,12 @@ pub async fn share(
     let rule = ShareRule { now_ms, streams: sharing.streams, room: MAX_SHARED_TILES };
     let plan = plan(&index, &lists, rule);
     drop(lists);
+    let compared = compared(store, sharing, plan.compare.clone(), &mut shared).await?;
+    let copy = sources(&plan, &compared, sharing.streams);
+    drop(compared);
     shared.renewed = plan.renew.len();
     if dry_run {
-        shared.tiles = plan.copy.iter().map(|source| source.tiles.len()).sum();
+        shared.tiles = copy.iter().map(|source| source.tiles.len()).sum();
         shared.packs = plan.keep.len() + plan.renew.len();
         return Ok(shared);
     }
@@ -120,7 +123,7 @@ pub async fn share(
             }
         }
     }
-    for (tile, packs) in copies(store, sharing, plan.copy, &mut shared).await? {
+    for (tile, packs) in copies(store, sharing, copy, &mut shared).await? {
         fresh.entry(tile).or_default().extend(packs);
     }
     let mut next = CommonsIndex {
@@ -217,6 +220,56 @@ async fn bytes_of(store: &dyn ObjectStore, pack: PackRef) -> Result<Vec<u8>, Str
     Ok(bytes.to_vec())
 }
 
+/// All own tiles of the segments to compare. One that is not there, or damaged, has none.
+async fn compared(
+    store: &Arc<dyn ObjectStore>,
+    sharing: &Sharing,
+    groups: Vec<Group>,
+    shared: &mut Shared,
+) -> Result<Vec<(Group, Vec<TilePrefix>)>, ShareError> {
+    let requests = groups.into_iter().map(|group| {
+        let store = store.clone();
+        async move {
+            let key = group.stream.segment_key(group.segment);
+            let answer = store.get(&key, None).await;
+            (group, key, answer)
+        }
+    });
+    let mut answers = stream::iter(requests).buffered(PARALLEL / 4);
+    let mut compared = Vec::new();
+    while let Some((group, key, answer)) = answers.next().await {
+        let Some(object) = there(answer, &key, shared)? else { continue };
+        match tiles_of(&object, group.tile, &sharing.key, |_| true) {
+            Ok(packs) => {
+                let prefix = |tile: &Tile| Candidates::prefix(&tile.hash);
+                compared.push((group, packs.iter().flatten().map(prefix).collect()));
+            }
+            Err(error) => {
+                tracing::warn!(%error, key, "a segment with candidates cannot be used");
+                shared.skipped += 1;
+            }
+        }
+    }
+    Ok(compared)
+}
+
+/// A segment with candidates, if it is there: its upload may be late, or it was forgotten since.
+fn there(
+    answer: Result<Object, StoreError>,
+    key: &str,
+    shared: &mut Shared,
+) -> Result<Option<Bytes>, StoreError> {
+    match answer {
+        Ok(object) => Ok(Some(object.bytes)),
+        Err(error) if error.is_retryable() => Err(error),
+        Err(error) => {
+            tracing::debug!(%error, key, "a segment with candidates is not there");
+            shared.skipped += 1;
+            Ok(None)
+        }
+    }
+}
+
 /// Copies tiles out of their segments into new packs.
 async fn copies(
     store: &Arc<dyn ObjectStore>,
@@ -235,21 +288,14 @@ async fn copies(
     let mut answers = stream::iter(requests).buffered(PARALLEL / 4);
     let mut packers: BTreeMap<TileSize, Packer> = BTreeMap::new();
     while let Some((source, key, answer)) = answers.next().await {
-        let object = match answer {
-            Ok(object) => object.bytes,
-            Err(error) if error.is_retryable() => return Err(error.into()),
-            Err(error) => {
-                // Its upload may be late, or it was forgotten since.
-                tracing::debug!(%error, key, "a segment with candidates is not there");
-                shared.skipped += 1;
-                continue;
-            }
-        };
+        let Some(object) = there(answer, &key, shared)? else { continue };
+        let wanted: HashSet<TilePrefix> = source.tiles.iter().copied().collect();
         let packer = packers
             .entry(source.tile)
             .or_insert_with(|| Packer::new(sharing.codec, source.tile, sharing.pack_pixels));
         // Decoding and coding are work for a core, of some milliseconds.
-        let copied = tiles_of(&object, &source, &sharing.key).and_then(|packs| {
+        let tiles = tiles_of(&object, source.tile, &sharing.key, |tile| wanted.contains(tile));
+        let copied = tiles.and_then(|packs| {
             let count = packs.iter().map(Vec::len).sum::<usize>();
             packs.into_iter().try_for_each(|tiles| packer.add(tiles)).map(|()| count)
         });
@@ -269,15 +315,15 @@ async fn copies(
 /// are made of their pixels: what a list says of them is not believed.
 fn tiles_of(
     object: &Bytes,
-    source: &Source,
+    size: TileSize,
     key: &DomainKey,
+    is_wanted: impl Fn(&TilePrefix) -> bool,
 ) -> Result<Vec<Vec<Tile>>, FormatError> {
     let limits = Limits::default();
     let manifest = Segment::decode(object, &limits)?.manifest;
-    let wanted: HashSet<TilePrefix> = source.tiles.iter().copied().collect();
     let mut taken: HashSet<TileHash> = HashSet::new();
     let mut packs = Vec::new();
-    if manifest.tile != source.tile {
+    if manifest.tile != size {
         return Ok(packs);
     }
     for (pack, shown) in manifest.packs.iter().zip(shown_cells(&manifest)) {
@@ -292,8 +338,11 @@ fn tiles_of(
             let ShownCell { grid, cell, position } = shown?;
             let rgb = decoded.tile(slot)?;
             let hash = TileHash::of_padded(key, &grid, cell, rgb);
-            let is_wanted = wanted.contains(&Candidates::prefix(&hash));
-            is_wanted.then(|| Tile { position, hash, rgb: rgb.to_vec() })
+            is_wanted(&Candidates::prefix(&hash)).then(|| Tile {
+                position,
+                hash,
+                rgb: rgb.to_vec(),
+            })
         };
         let tiles = (0..).zip(shown).filter_map(tile).filter(|tile| taken.insert(tile.hash));
         let mut tiles: Vec<Tile> = tiles.collect();

@@ -75,7 +75,10 @@ impl Sharer {
         let segment = known.pack(place.pack).segment;
         let has_stayed = now_ms.saturating_sub(segment.first_ms) >= DWELL_MS;
         let is_own = segment.writer != COMMONS_WRITER;
-        if has_stayed && is_own && self.tiles < ROOM && !self.told.contains_key(hash) {
+        if !has_stayed || !is_own || !Candidates::names(hash) {
+            return;
+        }
+        if self.tiles < ROOM && !self.told.contains_key(hash) {
             self.told.insert(*hash, now_ms);
             self.groups.entry(segment).or_default().push(Candidates::prefix(hash));
             self.tiles += 1;
@@ -117,8 +120,11 @@ mod tests {
     const START: u64 = 1_763_856_000_000;
     const SIZE: TileSize = TileSize::ALL[1];
 
+    /// Of tiles that lists name.
     fn hash(tile: u8) -> TileHash {
-        TileHash([tile; 16])
+        let mut hash = [tile; 16];
+        hash[15] = 8;
+        TileHash(hash)
     }
 
     fn pack(first_ms: u64, writer: u32, tiles: &[u8]) -> PackTiles {
@@ -149,6 +155,17 @@ mod tests {
         assert_eq!(list.votes, []);
         see(&mut sharer, &known, START + 2 * LOOK_MS, &[1]);
         assert_eq!(sharer.take(START + FIRST_MS + LIST_MS, SIZE), None);
+    }
+
+    #[test]
+    fn one_tile_in_eight_is_named() {
+        let other = TileHash([7; 16]);
+        assert!(Candidates::names(&hash(7)) && !Candidates::names(&other));
+        let mut known = KnownTiles::new(LEASE_MS);
+        let place = Place { pack: known.learn(&pack(START, 1, &[7])), slot: 0 };
+        let mut sharer = Sharer::default();
+        sharer.see(START + DWELL_MS, &[other], &[place], &known);
+        assert_eq!(sharer.take(START + LIST_MS, SIZE), None);
     }
 
     #[test]

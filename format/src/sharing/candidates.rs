@@ -18,7 +18,7 @@ pub type TilePrefix = [u8; 8];
 pub struct CandidateGroup {
     /// The segment of the list's stream whose own packs hold them; it shows them too.
     pub segment: SegmentId,
-    /// Their hashes, cut.
+    /// Hashes of those that lists name, cut.
     pub tiles: Vec<TilePrefix>,
 }
 
@@ -45,6 +45,13 @@ pub struct Candidates {
 }
 
 impl Candidates {
+    /// Whether lists name this tile: one in eight does for its neighbours, on every desktop the same.
+    /// Whoever shares compares the segments that have such tiles in common; naming all would cost a
+    /// good part of what their pixels do.
+    pub fn names(hash: &TileHash) -> bool {
+        hash.0[15].is_multiple_of(8)
+    }
+
     /// The first half of a hash.
     pub fn prefix(hash: &TileHash) -> TilePrefix {
         let mut prefix = [0; 8];

@@ -1,6 +1,8 @@
 //! Which tiles go into the commons, and which of its packs are renewed. Pure.
 //!
-//! A tile is worth sharing once several streams list it. A pack of the commons is referred to for a
+//! A tile is worth sharing once several streams show it. Lists name a sample of a desktop's tiles: where
+//! several name one, their segments are compared ([`SharePlan::compare`]), and what they really have in
+//! common is shared ([`sources`]). A pack of the commons is referred to for a
 //! lease; while many screens still show it, its bytes are stored again under a new time before that
 //! lease ends: without that, each of those desktops would store its tiles for itself.
 
@@ -63,8 +65,24 @@ pub struct SharePlan {
     pub keep: Vec<usize>,
     /// Packs of the index whose bytes are stored again, by number.
     pub renew: Vec<usize>,
-    /// Tiles that are new to the commons.
-    pub copy: Vec<Source>,
+    /// Segments that have tiles in common, as far as samples tell; [`sources`] wants all of their own
+    /// tiles.
+    pub compare: Vec<Group>,
+    /// Tiles that the commons hold.
+    known: HashSet<(TileSize, TilePrefix)>,
+    /// Tiles that may be added.
+    room: usize,
+}
+
+/// A segment whose own tiles could be shared.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Group {
+    /// Size of its tiles.
+    pub tile: TileSize,
+    /// Its stream.
+    pub stream: StreamName,
+    /// The segment.
+    pub segment: SegmentId,
 }
 
 /// Decides. Lists older than a lease are as good as none.
@@ -87,8 +105,74 @@ pub fn plan(index: &CommonsIndex, lists: &[List], rule: ShareRule) -> SharePlan 
             hashes.iter().map(|hash| (*tile, Candidates::prefix(hash)))
         })
         .collect();
-    let copy = sources(&lists, &known, rule.streams.max(2), rule.room.saturating_sub(held));
-    SharePlan { keep, renew, copy }
+    let room = rule.room.saturating_sub(held);
+    let named = lists.iter().flat_map(|list| {
+        list.candidates.groups.iter().map(|group| {
+            let (tile, stream) = (list.candidates.tile, list.stream.clone());
+            (Group { tile, stream, segment: group.segment }, group.tiles.clone())
+        })
+    });
+    let compare = compare(named.collect(), &known, rule.streams.max(2));
+    SharePlan { keep, renew, compare, known, room }
+}
+
+/// The segments in which a tile lies that enough streams name; of those that have it, as many streams as
+/// are needed.
+fn compare(
+    named: Vec<(Group, Vec<TilePrefix>)>,
+    known: &HashSet<(TileSize, TilePrefix)>,
+    streams: usize,
+) -> Vec<Group> {
+    let (wanted, mut order) = common(&named, known, streams);
+    order.sort_by_key(|(gain, ..)| Reverse(*gain));
+    let mut covered: HashMap<(TileSize, TilePrefix), BTreeSet<&StreamName>> = HashMap::new();
+    let mut compare = Vec::new();
+    for (_, group, tiles) in order {
+        let mut is_needed = false;
+        for prefix in tiles {
+            let tile = (group.tile, prefix);
+            if wanted.contains_key(&tile) {
+                let covered = covered.entry(tile).or_default();
+                is_needed |= covered.len() < streams && covered.insert(&group.stream);
+            }
+        }
+        if is_needed {
+            compare.push(group.clone());
+        }
+    }
+    compare
+}
+
+/// The tiles that enough streams have, with their number, and each group's tiles with how many of those
+/// they are; groups without any are left out.
+#[expect(clippy::type_complexity, reason = "two private callers")]
+fn common<'a>(
+    groups: &'a [(Group, Vec<TilePrefix>)],
+    known: &HashSet<(TileSize, TilePrefix)>,
+    streams: usize,
+) -> (HashMap<(TileSize, TilePrefix), usize>, Vec<(usize, &'a Group, BTreeSet<TilePrefix>)>) {
+    let mut holders: HashMap<(TileSize, TilePrefix), BTreeSet<&StreamName>> = HashMap::new();
+    let mut merged: BTreeMap<&Group, BTreeSet<TilePrefix>> = BTreeMap::new();
+    for (group, tiles) in groups {
+        for tile in tiles.iter().filter(|tile| !known.contains(&(group.tile, **tile))) {
+            holders.entry((group.tile, *tile)).or_default().insert(&group.stream);
+            merged.entry(group).or_default().insert(*tile);
+        }
+    }
+    let wanted: HashMap<_, _> = holders
+        .into_iter()
+        .map(|(tile, holders)| (tile, holders.len()))
+        .filter(|(_, count)| *count >= streams)
+        .collect();
+    let gain = |group: &Group, tiles: &BTreeSet<TilePrefix>| {
+        tiles.iter().filter(|tile| wanted.contains_key(&(group.tile, **tile))).count()
+    };
+    let order = merged
+        .into_iter()
+        .map(|(group, tiles)| (gain(group, &tiles), group, tiles))
+        .filter(|(gain, ..)| *gain > 0)
+        .collect();
+    (wanted, order)
 }
 
 /// A clock that jumped back makes nothing older.
@@ -136,52 +220,29 @@ fn renew(index: &CommonsIndex, keep: &[usize], lists: &[&List], now_ms: u64) -> 
     newest
 }
 
-/// Where to copy the tiles from that enough streams list: from as few segments as a greedy choice
-/// finds.
-fn sources(
-    lists: &[&List],
-    known: &HashSet<(TileSize, TilePrefix)>,
+/// Where to copy the tiles from that at least `streams` streams have: from as few of the compared
+/// segments as a greedy choice finds. `groups` has all own tiles of the segments that `plan` wanted
+/// compared.
+pub fn sources(
+    plan: &SharePlan,
+    groups: &[(Group, Vec<TilePrefix>)],
     streams: usize,
-    room: usize,
 ) -> Vec<Source> {
-    let mut holders: HashMap<(TileSize, TilePrefix), BTreeSet<&StreamName>> = HashMap::new();
-    let mut groups: BTreeMap<(TileSize, &StreamName, SegmentId), BTreeSet<TilePrefix>> =
-        BTreeMap::new();
-    for List { stream, candidates, .. } in lists {
-        let size = candidates.tile;
-        for group in &candidates.groups {
-            let tiles = group.tiles.iter().filter(|tile| !known.contains(&(size, **tile)));
-            for tile in tiles {
-                holders.entry((size, *tile)).or_default().insert(stream);
-                groups.entry((size, stream, group.segment)).or_default().insert(*tile);
-            }
-        }
-    }
-    let mut wanted: Vec<((TileSize, TilePrefix), usize)> = holders
-        .into_iter()
-        .map(|(tile, holders)| (tile, holders.len()))
-        .filter(|(_, count)| *count >= streams)
-        .collect();
+    let (counts, mut order) = common(groups, &plan.known, streams.max(2));
+    let mut wanted: Vec<((TileSize, TilePrefix), usize)> = counts.into_iter().collect();
     // The most common ones, should they not all fit.
     wanted.sort_unstable_by_key(|(tile, count)| (Reverse(*count), *tile));
-    wanted.truncate(room);
+    wanted.truncate(plan.room);
     let mut wanted: HashSet<(TileSize, TilePrefix)> =
         wanted.into_iter().map(|(tile, _)| tile).collect();
-    let mut order: Vec<_> = groups
-        .into_iter()
-        .map(|((size, stream, segment), tiles)| {
-            let gain = tiles.iter().filter(|tile| wanted.contains(&(size, **tile))).count();
-            (gain, size, stream, segment, tiles)
-        })
-        .filter(|(gain, ..)| *gain > 0)
-        .collect();
     order.sort_by_key(|(gain, ..)| Reverse(*gain));
     let mut copy = Vec::new();
-    for (_, tile, stream, segment, tiles) in order {
+    for (_, group, tiles) in order {
+        let Group { tile, stream, segment } = group;
         let tiles: Vec<TilePrefix> =
-            tiles.into_iter().filter(|prefix| wanted.remove(&(tile, *prefix))).collect();
+            tiles.into_iter().filter(|prefix| wanted.remove(&(*tile, *prefix))).collect();
         if !tiles.is_empty() {
-            copy.push(Source { stream: stream.clone(), segment, tile, tiles });
+            copy.push(Source { stream: stream.clone(), segment: *segment, tile: *tile, tiles });
         }
     }
     copy
@@ -222,12 +283,28 @@ mod tests {
         Vote { first_ms: NOW - age_ms, offset: 70, tiles }
     }
 
-    fn copied(plan: &SharePlan) -> Vec<(String, u64, Vec<u8>)> {
+    /// What is copied of lists that name all tiles, so that comparing finds nothing else.
+    fn copied(
+        index: &CommonsIndex,
+        lists: &[List],
+        rule: ShareRule,
+    ) -> Vec<(String, u64, Vec<u8>)> {
+        let plan = plan(index, lists, rule);
+        let groups: Vec<(Group, Vec<TilePrefix>)> = lists
+            .iter()
+            .flat_map(|list| {
+                list.candidates.groups.iter().map(|group| {
+                    let (tile, stream) = (list.candidates.tile, list.stream.clone());
+                    (Group { tile, stream, segment: group.segment }, group.tiles.clone())
+                })
+            })
+            .filter(|(group, _)| plan.compare.contains(group))
+            .collect();
         let source = |source: &Source| {
             let tiles = source.tiles.iter().map(|tile| tile[0]).collect();
             (source.stream.to_string(), source.segment.first_ms, tiles)
         };
-        plan.copy.iter().map(source).collect()
+        sources(&plan, &groups, rule.streams).iter().map(source).collect()
     }
 
     #[test]
@@ -239,17 +316,43 @@ mod tests {
             list("a", 5, &[(3, &[5])], &[]),
             list("a", 4, &[(4, &[5])], &[]),
         ];
+        let found = copied(&CommonsIndex::default(), &lists, RULE);
+        assert_eq!(found, [("b".to_owned(), 7, vec![1, 2, 3])]);
+    }
+
+    #[test]
+    fn tiles_that_no_list_names_are_found_by_comparing() {
+        let lists = [list("a", 1, &[(1, &[8])], &[]), list("b", 1, &[(2, &[8]), (3, &[9])], &[])];
         let plan = plan(&CommonsIndex::default(), &lists, RULE);
-        assert_eq!(copied(&plan), [("b".to_owned(), 7, vec![1, 2, 3])]);
+        let group = |stream, first_ms| Group {
+            tile: SIZE,
+            stream: StreamName::parse(stream).unwrap(),
+            segment: SegmentId { first_ms, writer: 1 },
+        };
+        assert_eq!(plan.compare, [group("a", 1), group("b", 2)]);
+        let all = |tiles: &[u8]| tiles.iter().copied().map(prefix).collect();
+        let groups = [(group("a", 1), all(&[8, 1, 2])), (group("b", 2), all(&[8, 2, 3]))];
+        let sources = sources(&plan, &groups, RULE.streams);
+        assert_eq!(sources.len(), 1);
+        assert_eq!(sources[0].tiles, [prefix(2), prefix(8)]);
+    }
+
+    #[test]
+    fn no_more_streams_are_compared_than_are_needed() {
+        let lists: Vec<List> =
+            ["a", "b", "c", "d"].map(|name| list(name, 1, &[(1, &[8, 16])], &[])).to_vec();
+        assert_eq!(plan(&CommonsIndex::default(), &lists, RULE).compare.len(), 2);
+        let three = ShareRule { streams: 3, ..RULE };
+        assert_eq!(plan(&CommonsIndex::default(), &lists, three).compare.len(), 3);
     }
 
     #[test]
     fn lists_past_a_lease_and_tiles_that_are_there_do_not_count() {
         let late = [list("a", LEASE_MS, &[(1, &[1])], &[]), list("b", 1, &[(1, &[1])], &[])];
-        assert!(plan(&CommonsIndex::default(), &late, RULE).copy.is_empty());
+        assert!(copied(&CommonsIndex::default(), &late, RULE).is_empty());
         let lists = [list("a", 1, &[(1, &[1, 2])], &[]), list("b", 1, &[(1, &[1, 2])], &[])];
         let index = CommonsIndex { packs: vec![pack(OLD_MS - 1, &[1]), pack(OLD_MS, &[2])] };
-        assert_eq!(copied(&plan(&index, &lists, RULE)), [("a".to_owned(), 1, vec![2])]);
+        assert_eq!(copied(&index, &lists, RULE), [("a".to_owned(), 1, vec![2])]);
     }
 
     #[test]
@@ -258,8 +361,11 @@ mod tests {
         let lists: Vec<List> =
             (0..3).map(|n| list(["a", "b", "c"][n], 1, &[(1, all[n])], &[])).collect();
         let index = CommonsIndex { packs: vec![pack(1, &[9, 8])] };
-        let plan = plan(&index, &lists, ShareRule { room: 3, ..RULE });
-        assert_eq!(copied(&plan), [("a".to_owned(), 1, vec![2])]);
+        // Three have tile 2; compared are but two of them, and there is room for one.
+        let found = copied(&index, &lists, ShareRule { room: 3, streams: 3, ..RULE });
+        assert_eq!(found, [("a".to_owned(), 1, vec![2])]);
+        let found = copied(&index, &lists, ShareRule { room: 4, ..RULE });
+        assert_eq!(found, [("a".to_owned(), 1, vec![1, 2])]);
     }
 
     #[test]
