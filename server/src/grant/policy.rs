@@ -60,7 +60,9 @@ pub(crate) fn writable(grant: &Grant) -> Vec<String> {
 }
 
 /// The policy for `grant` on `bucket`, whose keys start with `prefix` (empty, or ending in `/`).
-/// Nothing is allowed from `grant.expires_at_ms` on, even if the keys themselves live longer.
+/// Nothing is allowed from `grant.expires_at_ms` on, even if the keys themselves live longer. Where
+/// names are so long that it would not fit otherwise, an agent is not allowed to share tiles: it stores
+/// them itself.
 ///
 /// # Errors
 /// [`PolicyError`].
@@ -69,6 +71,17 @@ pub fn session_policy(
     bucket: &str,
     prefix: &str,
     shape: Shape,
+) -> Result<String, PolicyError> {
+    let whole = policy_text(grant, bucket, prefix, shape, true);
+    whole.or_else(|_| policy_text(grant, bucket, prefix, shape, false))
+}
+
+fn policy_text(
+    grant: &Grant,
+    bucket: &str,
+    prefix: &str,
+    shape: Shape,
+    shares: bool,
 ) -> Result<String, PolicyError> {
     let arns = |prefixes: Vec<String>| -> Vec<String> {
         prefixes.iter().map(|own| format!("arn:aws:s3:::{bucket}/{prefix}{own}*")).collect()
@@ -82,7 +95,8 @@ pub fn session_policy(
         condition
     };
     let mut read = arns(readable(grant));
-    read.extend(readable_key(grant).map(|key| format!("arn:aws:s3:::{bucket}/{prefix}{key}")));
+    let key = readable_key(grant).filter(|_| shares);
+    read.extend(key.map(|key| format!("arn:aws:s3:::{bucket}/{prefix}{key}")));
     let listed: Vec<String> = readable(grant).iter().map(|own| format!("{prefix}{own}*")).collect();
     let mut statements = vec![
         json!({
@@ -101,8 +115,9 @@ pub fn session_policy(
     if grant.role == Role::Upload {
         let create = shape.create_only.then(|| ("Null", json!({ "s3:if-none-match": "false" })));
         // An index is a cache that anyone can make anew from the segments; a late segment changes it.
+        let writable = if shares { writable(grant) } else { own(grant) };
         let (indexes, rest): (Vec<String>, Vec<String>) =
-            writable(grant).into_iter().partition(|own| own.starts_with("index/"));
+            writable.into_iter().partition(|own| own.starts_with("index/"));
         for (prefixes, condition) in [(rest, create), (indexes, None)] {
             statements.push(json!({
                 "Effect": "Allow",
@@ -177,6 +192,12 @@ mod tests {
         let (bucket, shape) = ("b".repeat(63), Shape { create_only: true });
         let text = session_policy(&longest, &bucket, "team/a/", shape).unwrap();
         assert!(text.len() <= MAX_CHARS, "{}", text.len());
+        // All but the very longest may share.
+        assert!(!text.contains("commons"), "{text}");
+        let shared = session_policy(&longest, &bucket[..45], "team/a/", shape).unwrap();
+        for key in ["commons/index", "commons/candidates/x"] {
+            assert!(shared.contains(key), "{shared}");
+        }
         let refused = session_policy(&longest, &bucket, &"p/".repeat(100), shape);
         assert!(refused.unwrap_err().to_string().contains("2048"));
     }

@@ -83,8 +83,15 @@ async fn nothing_moves_or_scrolls_sideways_from_360_pixels_to_4k() -> Result<()>
         for dark in [false, true] {
             let browser = Browser::open(width, height, dark).await?;
             let shifts = "window.shifts = 0;
+                window.moved = [];
+                const side = r => `${r.x},${r.y} ${r.width}x${r.height}`;
                 new PerformanceObserver(list => list.getEntries().forEach(entry => {
-                    if (!entry.hadRecentInput) window.shifts += entry.value;
+                    if (entry.hadRecentInput) return;
+                    window.shifts += entry.value;
+                    window.moved.push(`at ${entry.startTime | 0} ms by ${entry.value}`);
+                    entry.sources.forEach(({ node, previousRect, currentRect }) => window.moved.push(
+                        `${node?.nodeName} ${node?.id || node?.className || node?.textContent}: ` +
+                        `${side(previousRect)} to ${side(currentRect)}`));
                 })).observe({ type: 'layout-shift', buffered: true });";
             let script = serde_json::json!({ "source": shifts });
             browser.cdp("Page.addScriptToEvaluateOnNewDocument", script).await?;
@@ -99,14 +106,14 @@ async fn nothing_moves_or_scrolls_sideways_from_360_pixels_to_4k() -> Result<()>
                      const small = [...document.querySelectorAll('button, select, #timeline')]
                          .filter(n => n.offsetParent && n.offsetHeight < 44).map(n => n.id);
                      return [e.scrollWidth - e.clientWidth, b.scrollHeight - b.clientHeight,
-                             window.shifts, p.clientHeight / innerHeight, small];",
+                             window.shifts, p.clientHeight / innerHeight, small, window.moved];",
                 )
                 .await?;
             let name = format!("{width}x{height}-{}", if dark { "dark" } else { "light" });
             std::fs::write(folder.join(format!("{name}.png")), browser.screenshot().await?)?;
             assert_eq!((&told[0], &told[1]), (&0.into(), &0.into()), "{name} scrolls");
             let shifted = told[2].as_f64().context("shifts")?;
-            assert!(shifted < 0.02, "{name} shifted by {shifted}");
+            assert!(shifted < 0.02, "{name} shifted by {shifted}: {}", told[5]);
             assert!(told[3].as_f64().is_some_and(|share| share > 0.5), "{name}: {told}");
             if width < 640 {
                 assert_eq!(told[4], serde_json::json!([]), "{name}: too small to touch");
