@@ -23,6 +23,7 @@ use deskreel_format::{
 };
 use deskreel_store::{Object, ObjectStore, Put, PutMode, StoreError};
 use futures_util::{StreamExt, stream};
+use serde::Serialize;
 
 use crate::plan::LEASE_MS;
 use crate::plan::share::{Group, List, ShareRule, Source, plan, sources};
@@ -50,13 +51,13 @@ impl Sharing {
 }
 
 /// What was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Shared {
     /// Streams whose lists count.
     pub streams: usize,
     /// Lists that were read.
     pub lists: usize,
-    /// Lists and segments that could not be used.
+    /// Lists and segments that could not be used; the log says why.
     pub skipped: usize,
     /// Tiles that are new to the commons.
     pub tiles: usize,

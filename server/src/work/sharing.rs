@@ -15,20 +15,9 @@ use super::WorkError;
 pub struct ShareReport {
     /// Nothing was really written.
     pub dry_run: bool,
-    /// Streams that told of what they have to share.
-    pub streams: usize,
-    /// Lists read.
-    pub lists: usize,
-    /// Lists and segments that could not be used; the log says why.
-    pub skipped: usize,
-    /// Tiles that are new to the commons.
-    pub tiles: usize,
-    /// Packs whose lease was renewed.
-    pub renewed: usize,
-    /// Packs that are shared from now on.
-    pub packs: usize,
-    /// Bytes written.
-    pub bytes: u64,
+    /// What was done, or would be.
+    #[serde(flatten)]
+    pub shared: Shared,
 }
 
 /// The domain key in `text`, as agents are given it: a passphrase; space around it does not count.
@@ -63,7 +52,5 @@ pub async fn shared(
     now_ms: u64,
     dry_run: bool,
 ) -> Result<ShareReport, WorkError> {
-    let Shared { streams, lists, skipped, tiles, renewed, packs, bytes } =
-        share(&store, sharing, now_ms, dry_run).await?;
-    Ok(ShareReport { dry_run, streams, lists, skipped, tiles, renewed, packs, bytes })
+    Ok(ShareReport { dry_run, shared: share(&store, sharing, now_ms, dry_run).await? })
 }
