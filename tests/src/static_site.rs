@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,6 +17,9 @@ use crate::product::player_files;
 /// Longest request it reads, bytes.
 const LONGEST_REQUEST: usize = 16_384;
 
+/// How long a page that is sent in two parts lacks the second.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// A running site; it ends when dropped.
 #[derive(Debug)]
 pub struct StaticSite {
@@ -27,6 +31,8 @@ pub struct StaticSite {
 struct Files {
     folder: PathBuf,
     made: HashMap<String, Vec<u8>>,
+    /// Before the first of this text in a page, sending stops for [`PAUSE`].
+    pause_at: Option<String>,
 }
 
 impl StaticSite {
@@ -56,9 +62,24 @@ impl StaticSite {
     /// # Errors
     /// When there is no port.
     pub async fn start(folder: &Path, made: Vec<(String, Vec<u8>)>) -> Result<Self> {
+        let made = made.into_iter().collect();
+        Self::serve(Files { folder: folder.to_owned(), made, pause_at: None }).await
+    }
+
+    /// Serves the files of `folder`; pages come in two parts, the second, which begins with `pause_at`, a
+    /// second after the first: a slow network.
+    ///
+    /// # Errors
+    /// When there is no port.
+    pub async fn in_two_parts(folder: &Path, pause_at: &str) -> Result<Self> {
+        let pause_at = Some(pause_at.to_owned());
+        Self::serve(Files { folder: folder.to_owned(), made: HashMap::new(), pause_at }).await
+    }
+
+    async fn serve(files: Files) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let files = Arc::new(Files { folder: folder.to_owned(), made: made.into_iter().collect() });
+        let files = Arc::new(files);
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let files = files.clone();
@@ -115,6 +136,15 @@ async fn answer(mut stream: TcpStream, files: &Files) -> std::io::Result<()> {
         body.len()
     );
     stream.write_all(head.as_bytes()).await?;
-    stream.write_all(&body).await?;
+    let halt = files.pause_at.as_deref().filter(|_| name.ends_with(".html"));
+    let half =
+        halt.and_then(|text| body.windows(text.len()).position(|part| part == text.as_bytes()));
+    let (first, second) = body.split_at(half.unwrap_or(body.len()));
+    stream.write_all(first).await?;
+    if !second.is_empty() {
+        stream.flush().await?;
+        tokio::time::sleep(PAUSE).await;
+        stream.write_all(second).await?;
+    }
     stream.shutdown().await
 }

@@ -53,7 +53,7 @@ async fn rounds(
         tokio::time::sleep(every).await;
         match shared(store.clone(), &sharing, now_ms(&clock), false).await {
             Ok(report) if report.shared.bytes == 0 => {
-                tracing::debug!(?report, "nothing new to share")
+                tracing::debug!(?report, "nothing new to share");
             }
             Ok(report) => tracing::info!(?report, "tiles shared between desktops"),
             Err(error) => tracing::warn!(%error, "tiles could not be shared"),

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use deskreel_tests::browser::{Browser, is_here};
-use deskreel_tests::product::{not_run, repository, sample_recording};
+use deskreel_tests::product::{not_run, player_files, repository, sample_recording};
+use deskreel_tests::static_site::StaticSite;
 
 use super::Stage;
 
@@ -71,6 +72,52 @@ async fn axe_core_finds_no_violation_in_the_player_its_dialog_and_all_desktops()
     stage.browser.close().await
 }
 
+/// Sums up what moves on every page from now on in `window.shifts`, and names it in `window.moved`.
+async fn watch_shifts(browser: &Browser) -> Result<()> {
+    let shifts = "window.shifts = 0;
+        window.moved = [];
+        const side = r => `${r.x},${r.y} ${r.width}x${r.height}`;
+        new PerformanceObserver(list => list.getEntries().forEach(entry => {
+            if (entry.hadRecentInput) return;
+            window.shifts += entry.value;
+            window.moved.push(`at ${entry.startTime | 0} ms by ${entry.value}`);
+            entry.sources.forEach(({ node, previousRect, currentRect }) => window.moved.push(
+                `${node?.nodeName} ${node?.id || node?.className || node?.textContent}: ` +
+                `${side(previousRect)} to ${side(currentRect)}`));
+        })).observe({ type: 'layout-shift', buffered: true });";
+    let script = serde_json::json!({ "source": shifts });
+    browser.cdp("Page.addScriptToEvaluateOnNewDocument", script).await.map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_comes_in_two_parts_moves_nothing() -> Result<()> {
+    if !is_here("page") {
+        return Ok(());
+    }
+    for pause_at in [
+        "<section id=\"state\"",
+        "<div id=\"timeline\"",
+        "<div class=\"clock\"",
+        "<ul id=\"legend\"",
+    ] {
+        let site = StaticSite::in_two_parts(&player_files(), pause_at).await?;
+        let browser = Browser::open(390, 844, false).await?;
+        watch_shifts(&browser).await?;
+        browser.go(&site.origin()).await?;
+        // Nobody grants anything here: the page ends by saying so.
+        browser.until("byId('state-title').textContent !== 'Opening'", "0").await?;
+        let told = browser
+            .player("return [window.shifts, window.moved, performance.timing.responseEnd -
+                             performance.timing.responseStart, getComputedStyle(document.body).visibility];")
+            .await?;
+        ensure!(told[2].as_f64() >= Some(900.0), "{pause_at}: the page came in one part: {told}");
+        ensure!(told[3] == "visible", "{pause_at}: {told}");
+        ensure!(told[0].as_f64().is_some_and(|moved| moved < 0.02), "{pause_at}: {told}");
+        browser.close().await?;
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_moves_or_scrolls_sideways_from_360_pixels_to_4k() -> Result<()> {
     if !is_here("page") {
@@ -82,19 +129,7 @@ async fn nothing_moves_or_scrolls_sideways_from_360_pixels_to_4k() -> Result<()>
     for (width, height) in [(360, 740), (390, 844), (1440, 900), (2560, 1440), (3840, 2160)] {
         for dark in [false, true] {
             let browser = Browser::open(width, height, dark).await?;
-            let shifts = "window.shifts = 0;
-                window.moved = [];
-                const side = r => `${r.x},${r.y} ${r.width}x${r.height}`;
-                new PerformanceObserver(list => list.getEntries().forEach(entry => {
-                    if (entry.hadRecentInput) return;
-                    window.shifts += entry.value;
-                    window.moved.push(`at ${entry.startTime | 0} ms by ${entry.value}`);
-                    entry.sources.forEach(({ node, previousRect, currentRect }) => window.moved.push(
-                        `${node?.nodeName} ${node?.id || node?.className || node?.textContent}: ` +
-                        `${side(previousRect)} to ${side(currentRect)}`));
-                })).observe({ type: 'layout-shift', buffered: true });";
-            let script = serde_json::json!({ "source": shifts });
-            browser.cdp("Page.addScriptToEvaluateOnNewDocument", script).await?;
+            watch_shifts(&browser).await?;
             browser.go(&stage.product.player_url("desk")).await?;
             browser.ready().await?;
             browser.until("p.exact && byId('legend').children.length", "p.status").await?;
