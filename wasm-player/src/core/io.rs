@@ -57,6 +57,16 @@ pub enum Input {
         /// The body.
         body: Vec<u8>,
     },
+    /// More of the body of [`Output::Fetch`], up to one of its `parts` at least. Only of an answer with
+    /// status 206; [`Input::Reply`] still brings all of it.
+    Part {
+        /// Which request.
+        id: TransferId,
+        /// Where in the body this starts: 0, or where the part before ended.
+        from: usize,
+        /// What lies there.
+        bytes: Vec<u8>,
+    },
     /// Find out when a rectangle of a surface changed, or when it showed what it shows now.
     Region {
         /// For the answer, [`Event::RegionFound`].
@@ -120,6 +130,9 @@ pub enum Output {
         range: Option<(u64, u64)>,
         /// What the browser has cached of it was damaged and must not be used.
         fresh: bool,
+        /// Lengths of the body, ascending, from which on something more in it is of use by itself. Empty
+        /// if only the whole is.
+        parts: Vec<usize>,
     },
     /// Decode a pack.
     Decode {

@@ -26,6 +26,14 @@ pub struct Span {
     pub packs: Vec<PackRef>,
 }
 
+impl Span {
+    /// Where one of its packs lies in the bytes of its range.
+    pub fn place(&self, pack: &PackRef) -> std::ops::Range<usize> {
+        let from = pack.offset as usize - self.range.0 as usize;
+        from..from + pack.len as usize
+    }
+}
+
 /// Merges what touches in one object. Packs given twice are fetched once; the newest object comes
 /// first, because most of a picture is young.
 pub fn merge(packs: impl IntoIterator<Item = PackRef>, tile: TileSize) -> Vec<Span> {

@@ -250,6 +250,7 @@ impl Player {
                 self.transfers.hurry();
             }
             Input::Reply { id, status, body } => self.reply(now_ms, id, status, body),
+            Input::Part { id, from, bytes } => self.part(id, from, &bytes),
             Input::Online => {
                 self.access.online();
                 self.transfers.hurry();

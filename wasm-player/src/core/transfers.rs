@@ -187,6 +187,11 @@ impl Transfers {
         self.all.remove(&id)
     }
 
+    /// A request that is under way.
+    pub fn flying_to(&self, id: TransferId) -> Option<&Transfer> {
+        self.all.get(&id).filter(|transfer| transfer.state == State::Flying)
+    }
+
     /// An answer that was some good came: the network is there.
     pub fn heard(&mut self) {
         self.silence = 0;
@@ -273,6 +278,13 @@ impl Transfer {
         self.urgency = self.urgency.min(urgency);
     }
 
+    /// Where the packs of a span end in its body, but for the last: that is all of it.
+    fn parts(&self) -> Vec<usize> {
+        let Job::Packs(span) = &self.job else { return Vec::new() };
+        let inner = span.packs.split_last().map_or(&[][..], |(_, inner)| inner);
+        inner.iter().map(|pack| span.place(pack).end).collect()
+    }
+
     fn output(&self, id: TransferId, stream: &StreamName) -> Output {
         let (key, range, fresh) = match &self.job {
             Job::Manifest(segment, _) => (stream.segment_key(*segment), self.range, self.fresh),
@@ -283,7 +295,7 @@ impl Transfer {
             }
             list => return Output::List { id, query: query(list, self.page.as_deref(), stream) },
         };
-        Output::Fetch { id, key, range, fresh }
+        Output::Fetch { id, key, range, fresh, parts: self.parts() }
     }
 }
 

@@ -4,7 +4,9 @@ use js_sys::{Promise, Reflect, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortSignal, Request, RequestCache, RequestInit, Response};
+use web_sys::{
+    AbortSignal, ReadableStreamDefaultReader, Request, RequestCache, RequestInit, Response,
+};
 
 use crate::core::access::Ask;
 
@@ -35,17 +37,35 @@ pub(super) struct Question {
     pub(super) fresh: bool,
 }
 
+/// The status of an answer that brings the range asked for.
+const PARTIAL: u16 = 206;
 /// Longest time of a request, milliseconds: browsers by themselves wait minutes for a connection that
 /// went silent. The core asks again.
 const PATIENCE_MS: u32 = 30_000;
 
 /// Asks, and turns whatever goes wrong into status 0.
 pub(super) async fn ask(question: Question, signal: Option<AbortSignal>) -> Answer {
-    let silence = Answer { status: 0, body: Vec::new(), date_ms: None };
-    try_ask(question, signal).await.unwrap_or(silence)
+    ask_in_parts(question, signal, &[], |_, _| ()).await
 }
 
-async fn try_ask(question: Question, signal: Option<AbortSignal>) -> Result<Answer, JsValue> {
+/// As [`ask`]; whenever the body of a partial answer has grown beyond another of `parts`, `came` is given
+/// what lies between that and the one before, and where that starts.
+pub(super) async fn ask_in_parts(
+    question: Question,
+    signal: Option<AbortSignal>,
+    parts: &[usize],
+    came: impl Fn(usize, &[u8]),
+) -> Answer {
+    let silence = Answer { status: 0, body: Vec::new(), date_ms: None };
+    try_ask(question, signal, parts, came).await.unwrap_or(silence)
+}
+
+async fn try_ask(
+    question: Question,
+    signal: Option<AbortSignal>,
+    parts: &[usize],
+    came: impl Fn(usize, &[u8]),
+) -> Result<Answer, JsValue> {
     let init = RequestInit::new();
     init.set_method(question.method);
     let patience = AbortSignal::timeout_with_u32(PATIENCE_MS);
@@ -62,7 +82,37 @@ async fn try_ask(question: Question, signal: Option<AbortSignal>) -> Result<Answ
     for (name, value) in &question.headers {
         request.headers().set(name, value)?;
     }
-    answer(JsFuture::from(global_fetch(&request)).await?.dyn_into()?).await
+    let response: Response = JsFuture::from(global_fetch(&request)).await?.dyn_into()?;
+    if parts.is_empty() || response.status() != PARTIAL {
+        return answer(response).await;
+    }
+    let body = read_in_parts(&response, parts, came).await?;
+    Ok(Answer { status: PARTIAL, body, date_ms: None })
+}
+
+async fn read_in_parts(
+    response: &Response,
+    parts: &[usize],
+    came: impl Fn(usize, &[u8]),
+) -> Result<Vec<u8>, JsValue> {
+    let stream = response.body().ok_or("an answer without a body")?;
+    let reader: ReadableStreamDefaultReader = stream.get_reader().dyn_into()?;
+    let (mut body, mut told) = (Vec::new(), 0);
+    loop {
+        let chunk = JsFuture::from(reader.read()).await?;
+        if Reflect::get(&chunk, &"done".into())?.is_truthy() {
+            return Ok(body);
+        }
+        let bytes: Uint8Array = Reflect::get(&chunk, &"value".into())?.dyn_into()?;
+        let from = body.len();
+        body.resize(from + bytes.length() as usize, 0);
+        bytes.copy_to(&mut body[from..]);
+        let here = parts.iter().rfind(|&&end| told < end && end <= body.len());
+        if let Some(&end) = here {
+            came(told, &body[told..end]);
+            told = end;
+        }
+    }
 }
 
 /// Whether `asked`, a request that the page made itself, is the one that the core wants.

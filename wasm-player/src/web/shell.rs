@@ -10,7 +10,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{AbortController, MessageChannel};
 
 use super::decoders;
-use super::fetch::{Question, already, answered, ask};
+use super::fetch::{Question, already, answered, ask, ask_in_parts};
 use super::screen::Screen;
 use super::tell;
 use crate::core::access::Ask;
@@ -136,12 +136,12 @@ impl Shell {
             Output::AskGrant(wanted) => self.ask_grant(wanted),
             Output::List { id, query } => {
                 let url = player.grant(now_ms()).map(|grant| grant.list_url(&query));
-                self.get(id, url, Vec::new(), false);
+                self.get(id, url, Vec::new(), false, Vec::new());
             }
-            Output::Fetch { id, key, range, fresh } => {
+            Output::Fetch { id, key, range, fresh, parts } => {
                 let url = player.grant(now_ms()).map(|grant| grant.object_url(&key));
                 let range = range.map(|(from, to)| ("range", format!("bytes={from}-{to}")));
-                self.get(id, url, range.into_iter().collect(), fresh);
+                self.get(id, url, range.into_iter().collect(), fresh, parts);
             }
             Output::Decode { id, job, here: true } => self.queue_task(Task::Decode(id, job)),
             Output::Decode { id, job, here: false } => decoders::submit(self, id, &job),
@@ -206,6 +206,7 @@ impl Shell {
         url: Option<String>,
         headers: Vec<(&'static str, String)>,
         fresh: bool,
+        parts: Vec<usize>,
     ) {
         let controller = AbortController::new().ok();
         let signal = controller.as_ref().map(AbortController::signal);
@@ -214,7 +215,14 @@ impl Shell {
         let question = Question { method: "GET", url, headers, body: None, fresh };
         let weak = Rc::downgrade(self);
         spawn_local(async move {
-            let answer = ask(question, signal).await;
+            let came = |from, bytes: &[u8]| {
+                if let Some(shell) = weak.upgrade()
+                    && shell.flights.borrow().contains_key(&id)
+                {
+                    shell.handle(Input::Part { id, from, bytes: bytes.to_vec() });
+                }
+            };
+            let answer = ask_in_parts(question, signal, &parts, came).await;
             let Some(shell) = weak.upgrade() else { return };
             let is_awaited = shell.flights.borrow_mut().remove(&id).is_some();
             if is_awaited {

@@ -1,11 +1,12 @@
 //! Decoding beside the page's thread: late, lost and failed decodings never change what is right.
 
+use deskreel_format::Picture;
 use deskreel_player::core::player::Config;
-use deskreel_player::core::{Event, Input};
+use deskreel_player::core::{Event, Input, TransferId};
 
 use crate::bucket::Bucket;
-use crate::driver::{Driver, config};
-use crate::recording::{INTERVAL_MS, Shot, T0, Writer, record, shots};
+use crate::driver::{Driver, Request, config};
+use crate::recording::{INTERVAL_MS, Shot, T0, Writer, layout, record, shots};
 
 fn recorded(size: (u32, u32)) -> (Bucket, Vec<Shot>) {
     let mut bucket = Bucket::new();
@@ -183,4 +184,80 @@ fn a_decoder_that_is_stuck_is_not_waited_for_for_ever() {
         driver.input(Input::Decoded { id, tiles });
         driver.assert_shows(&shots[19]);
     }
+}
+
+/// A newest screenshot most of whose tiles lie side by side in an older object, and the request for them.
+fn waiting_for_a_span() -> (Driver, Vec<Shot>, Request) {
+    let mut bucket = Bucket::new();
+    let mut writer = Writer::new(1, 16);
+    // Each paints another band and leaves the ones before: the last is made of packs of them all.
+    let size = (320, 144);
+    let mut picture = Picture::filled(size.0, size.1, [9, 9, 9]).unwrap();
+    let shots: Vec<Shot> = (0..9)
+        .map(|number| {
+            let band = size.0 as usize * 16 * 3;
+            let rgb = &mut picture.rgb_mut()[number * band..][..band];
+            rgb.iter_mut().enumerate().for_each(|(i, value)| *value = (i / 7 * (number + 3)) as u8);
+            let time_ms = T0 + number as u64 * INTERVAL_MS;
+            Shot { time_ms, layout: layout(&[size]), pictures: vec![picture.clone()] }
+        })
+        .collect();
+    writer.store(&mut bucket, &shots[..8]);
+    writer.store(&mut bucket, &shots[8..]);
+    let mut driver = Driver::new(bucket, config());
+    driver.holds_work = true;
+    driver.input(Input::Decoders { ready: 2, coming: false, bytes: 0 });
+    driver.input(Input::Tick);
+    for _ in 0..100 {
+        let has_parts = |r: &Request| matches!(r, Request::Fetch(.., parts) if !parts.is_empty());
+        if let Some(at) = driver.pending.iter().position(has_parts) {
+            let request = driver.pending.remove(at).unwrap();
+            return (driver, shots, request);
+        }
+        assert!(driver.answer_one() || driver.decode_one(), "nothing asks for a span");
+    }
+    panic!("no span is asked for");
+}
+
+#[test]
+fn a_pack_is_decoded_before_the_rest_of_its_span_came_and_only_once() {
+    let (mut driver, shots, request) = waiting_for_a_span();
+    let Request::Fetch(id, key, range, parts) = &request else { unreachable!() };
+    let (status, body) = driver.bucket.get(key, *range);
+    assert_eq!(status, 206);
+    work_off(&mut driver);
+    driver.parts(*id, &parts[..1], &body);
+    let first = driver.decodings.front().expect("the first pack goes to a decoder").1.place;
+    assert_eq!(first.len as usize, parts[0]);
+    assert!(driver.decode_one());
+    // Nothing but the rest is asked for, and what came is not decoded again.
+    assert!(driver.pending.is_empty());
+    driver.input(Input::Reply { id: *id, status, body });
+    while let Some((_, job, _)) = driver.decodings.front() {
+        assert_ne!(job.place, first);
+        driver.decode_one();
+        driver.settle();
+    }
+    driver.assert_shows(&shots[8]);
+}
+
+#[test]
+fn a_part_that_is_damaged_or_of_no_request_changes_nothing() {
+    let (mut driver, shots, request) = waiting_for_a_span();
+    let Request::Fetch(id, key, range, parts) = &request else { unreachable!() };
+    let (status, mut body) = driver.bucket.get(key, *range);
+    work_off(&mut driver);
+    driver.input(Input::Part { id: TransferId(id.0 + 1_000), from: 0, bytes: body.clone() });
+    driver.input(Input::Part { id: *id, from: usize::MAX, bytes: body.clone() });
+    driver.input(Input::Part { id: *id, from: 1, bytes: Vec::new() });
+    assert!(driver.decodings.is_empty());
+    body[parts[0] - 1] ^= 1;
+    driver.parts(*id, &parts[..1], &body);
+    assert!(driver.decode_one());
+    driver.input(Input::Reply { id: *id, status, body });
+    driver.settle();
+    work_off(&mut driver);
+    // The damaged pack was asked for once more, and came whole.
+    driver.assert_shows(&shots[8]);
+    assert!(driver.errors().is_empty(), "{:?}", driver.errors());
 }

@@ -15,7 +15,7 @@ use crate::recording::{Shot, T0, stream};
 #[derive(Debug, Clone)]
 pub(crate) enum Request {
     List(TransferId, Vec<(&'static str, String)>),
-    Fetch(TransferId, String, Option<(u64, u64)>),
+    Fetch(TransferId, String, Option<(u64, u64)>, Vec<usize>),
 }
 
 impl Request {
@@ -100,9 +100,9 @@ impl Driver {
                     self.listed += 1;
                     self.pending.push_back(Request::List(id, query));
                 }
-                Output::Fetch { id, key, range, .. } => {
+                Output::Fetch { id, key, range, parts, .. } => {
                     self.fetched.push((key.clone(), range));
-                    self.pending.push_back(Request::Fetch(id, key, range));
+                    self.pending.push_back(Request::Fetch(id, key, range, parts));
                 }
                 Output::Decode { id, job, here } => {
                     self.decodings.push_back((id, job, here));
@@ -168,10 +168,24 @@ impl Driver {
     pub(crate) fn answer(&mut self, request: &Request) {
         let (id, (status, body)) = match request {
             Request::List(id, query) => (*id, self.bucket.list(query)),
-            Request::Fetch(id, key, range) => (*id, self.bucket.get(key, *range)),
+            Request::Fetch(id, key, range, _) => (*id, self.bucket.get(key, *range)),
         };
         self.received += body.len();
+        if let Request::Fetch(_, _, _, parts) = request
+            && status == 206
+        {
+            self.parts(id, parts, &body);
+        }
         self.input(Input::Reply { id, status, body });
+    }
+
+    /// Brings the parts of a body, as far as it goes.
+    pub(crate) fn parts(&mut self, id: TransferId, parts: &[usize], body: &[u8]) {
+        let mut from = 0;
+        for end in parts.iter().filter(|end| **end <= body.len()) {
+            self.input(Input::Part { id, from, bytes: body[from..*end].to_vec() });
+            from = *end;
+        }
     }
 
     /// Answers until nothing is asked any more.

@@ -337,11 +337,31 @@ impl Player {
         }
     }
 
-    fn pack_bytes(&mut self, span: &Span, fresh: bool, status: u16, body: &[u8]) {
-        let start = if status == 200 { 0 } else { span.range.0 as usize };
+    /// Packs that are here before the rest of their span: decoders need not wait for that.
+    pub(super) fn part(&mut self, id: TransferId, from: usize, bytes: &[u8]) {
+        let Some(Transfer { job: Job::Packs(span), fresh, .. }) = self.transfers.flying_to(id)
+        else {
+            return;
+        };
         for pack in &span.packs {
-            let at = pack.offset as usize - start;
-            if let Some(bytes) = body.get(at..at + pack.len as usize) {
+            let place = span.place(pack);
+            let came = place.start.checked_sub(from).and_then(|at| bytes.get(at..at + place.len()));
+            if let Some(bytes) = came {
+                self.decoding.put(pack, span.tile, bytes, *fresh);
+            }
+        }
+    }
+
+    fn pack_bytes(&mut self, span: &Span, fresh: bool, status: u16, body: &[u8]) {
+        let start = if status == 200 { span.range.0 as usize } else { 0 };
+        for pack in &span.packs {
+            let key = PackKey::from(pack);
+            if self.packs.contains(&key) || self.decoding.contains(&key) {
+                // It came as a part.
+                continue;
+            }
+            let place = span.place(pack);
+            if let Some(bytes) = body.get(start + place.start..start + place.end) {
                 self.decoding.put(pack, span.tile, bytes, fresh);
             } else {
                 let error = FormatError::Truncated { what: "pack", at: body.len() };

@@ -1,12 +1,16 @@
-//! How fast the player is on a whole day: `measure-player FOLDER` imports the folder's PNG files,
-//! makes a day of 24 repetitions of them with indexes of its hours, and measures in Chromium, with the
-//! network held to 20 Mbit/s and 40 ms: the first exact picture, cold and warm seeks forward and
-//! backward, scrubbing, and memory. A folder of 360 screenshots makes 8,640. With the word `serve`
-//! behind it, it makes the day, says where it is served, and stays until it is ended: for profilers.
+//! How fast the player is on a whole day: imports a folder's PNG files, makes a day of 24 repetitions
+//! of them with indexes of its hours, and measures in Chromium, with the network held to 20 Mbit/s and
+//! 40 ms: the first exact picture, cold and warm seeks forward and backward, scrubbing, and memory. A
+//! folder of 360 screenshots makes 8,640.
 
+mod record;
+mod trace;
+
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
+use clap::Parser;
 use deskreel_capture::location::{Role, StoreOptions};
 use deskreel_format::StreamName;
 use deskreel_tests::browser::Browser;
@@ -16,53 +20,77 @@ use serde_json::json;
 
 const HOUR_MS: u64 = 3_600_000;
 
+/// Measures the player on a whole day.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Folder of 1 to 360 PNG files, an hour at 10 s.
+    folder: PathBuf,
+    /// Seconds of random scrubbing.
+    #[arg(long, default_value_t = 60)]
+    scrub: u64,
+    /// Monitors side by side.
+    #[arg(long, default_value_t = 1)]
+    monitors: usize,
+    /// Only make the day and serve it until ended: for profilers.
+    #[arg(long)]
+    serve: bool,
+    /// Only say where the time of a few cold seeks goes.
+    #[arg(long)]
+    trace: bool,
+}
+
 #[tokio::main]
 async fn main() -> Result<()> {
-    let usage = "usage: measure-player FOLDER [SECONDS OF SCRUBBING | serve]";
-    let folder = std::env::args().nth(1).context(usage)?;
-    let wish = std::env::args().nth(2);
-    let serve = wish.as_deref() == Some("serve");
-    let seconds = wish.filter(|_| !serve);
-    let seconds: u64 = seconds.map_or(Ok(60), |text| text.parse()).context(usage)?;
-    let files = pictures(folder.as_ref())?;
+    let args = Args::parse();
+    let files = pictures(&args.folder)?;
+    let folder = args.folder.display();
     ensure!(
         (1..=360).contains(&files.len()),
         "{folder} holds {} PNG files, not 1 to 360",
         files.len()
     );
+    ensure!(args.monitors > 0, "at least one monitor");
     let product = Product::start()?;
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
     // The day ends a little after this program has made it, as if it were being recorded.
     let start_ms = now_ms + 300_000 - 24 * HOUR_MS;
-    println!(
-        "{}",
-        product.run_ok(&[
-            "import",
-            &folder,
-            "--stream",
-            "short",
-            "--start",
-            &start_ms.to_string()
-        ])?
-    );
     let (short, day) = (StreamName::parse("short")?, StreamName::parse("day")?);
     let options =
         StoreOptions { store: Some(product.origin().to_owned()), ..StoreOptions::default() };
+    let hour = options.open(&short, Role::Upload).await?;
+    record::hour(hour, &short, &files, args.monitors, start_ms).await?;
     let source = options.open(&short, Role::View).await?;
     let store = options.open(&day, Role::Upload).await?;
     let plan = Plan { source: &short, target: &day, loops: 24, period_ms: HOUR_MS, start_ms };
     let times = write(&*source, &*store, &plan).await?;
     println!("a day of {} screenshots", times.len());
-    if serve {
+    if args.serve {
         println!("{}", product.player_url("day"));
         return std::future::pending().await;
+    }
+    if args.trace {
+        return traced(&product, start_ms).await;
     }
     opening(&product).await?;
     let forward = seeks(&product, start_ms, false).await?;
     let backward = seeks(&product, start_ms, true).await?;
     let (forward, backward) = (middle(&forward), middle(&backward));
     println!("cold seeks, median: forward {forward:.0} ms, backward {backward:.0} ms");
-    scrubbing(&product, &times, seconds).await
+    scrubbing(&product, &times, args.scrub).await
+}
+
+/// A few cold seeks, each told in full.
+async fn traced(product: &Product, start_ms: u64) -> Result<()> {
+    let browser = browser().await?;
+    trace::listen(&browser).await?;
+    browser.go(&product.player_url("day")).await?;
+    browser.ready().await?;
+    browser.player(SEEK_TO).await?;
+    for hour in 2..8 {
+        trace::seek(&browser, start_ms + hour * HOUR_MS + (7 * 60 + hour) * 1000).await?;
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+    browser.close().await
 }
 
 /// A fresh browser, its network held to 20 Mbit/s and 40 ms.
@@ -130,6 +158,29 @@ async fn opening(product: &Product) -> Result<()> {
     Ok(())
 }
 
+/// Gives the page a `seekTo`, which takes a time and gives the milliseconds until it is shown exactly.
+const SEEK_TO: &str = "window.longest = 0;
+    new PerformanceObserver(list => list.getEntries().forEach(
+      entry => longest = Math.max(longest, entry.duration))).observe({ type: 'longtask' });
+    window.seekTo = async time => {
+      // Heard by events: asking again and again would take a core from the decoders.
+      const begun = performance.now();
+      p.currentTime = time / 1000;
+      while (p.seeking || !p.exact) {
+        await new Promise((resolve, reject) => {
+          const late = setTimeout(() => reject(new Error('not shown: ' + time)), 40000);
+          const heard = () => {
+            clearTimeout(late);
+            for (const name of ['shown', 'seeked']) p.removeEventListener(name, heard);
+            resolve();
+          };
+          for (const name of ['shown', 'seeked']) p.addEventListener(name, heard);
+        });
+      }
+      return performance.now() - begun;
+    };
+    await new Promise(r => setTimeout(r, 2500));";
+
 /// Seeks to every hour of the day once, each as cold as can be: nothing of it was ever fetched. Then
 /// again to the same moments, warm.
 async fn seeks(product: &Product, start_ms: u64, backward: bool) -> Result<Vec<f64>> {
@@ -143,28 +194,7 @@ async fn seeks(product: &Product, start_ms: u64, backward: bool) -> Result<Vec<f
         let browser = browser().await?;
         browser.go(&product.player_url("day")).await?;
         browser.ready().await?;
-        let prepare = "window.longest = 0;
-             new PerformanceObserver(list => list.getEntries().forEach(
-               entry => longest = Math.max(longest, entry.duration))).observe({ type: 'longtask' });
-             window.seekTo = async time => {
-               // Heard by events: asking again and again would take a core from the decoders.
-               const begun = performance.now();
-               p.currentTime = time / 1000;
-               while (p.seeking || !p.exact) {
-                 await new Promise((resolve, reject) => {
-                   const late = setTimeout(() => reject(new Error('not shown: ' + time)), 40000);
-                   const heard = () => {
-                     clearTimeout(late);
-                     for (const name of ['shown', 'seeked']) p.removeEventListener(name, heard);
-                     resolve();
-                   };
-                   for (const name of ['shown', 'seeked']) p.addEventListener(name, heard);
-                 });
-               }
-               return performance.now() - begun;
-             };
-             await new Promise(r => setTimeout(r, 2500));";
-        browser.player(prepare).await?;
+        browser.player(SEEK_TO).await?;
         // One by one: a script may take a minute.
         for time in &times {
             let body = format!(
