@@ -12,7 +12,7 @@ use deskreel_capture::core::recorder::{Recorder, Settings};
 use deskreel_capture::core::spread::Spread;
 use deskreel_capture::source::Surface;
 use deskreel_format::codec::Codec;
-use deskreel_format::{DomainKey, Limits, Picture, Segment, TileSize, seek};
+use deskreel_format::{DomainKey, Limits, Picture, Segment, TileSize};
 
 /// One way, measured.
 struct Row {
@@ -153,8 +153,7 @@ fn deskreel(codec: Codec, tile: u32, budget: SeekBudget, files: &[PathBuf]) -> R
         spent += start.elapsed().as_secs_f64();
         total += sealed.bytes.len() as u64;
         let segment = Segment::decode(&sealed.bytes, &Limits::default()).expect("a segment");
-        let packs = segment.manifest.packs;
-        let cost = seek::cost(sealed.id, segment.object_len, segment.packs_start, packs);
+        let cost = segment.seek_cost(0).expect("its moment");
         bytes.push(cost.bytes);
         requests.push(u64::from(cost.requests));
     }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::error::check_limit;
 use crate::manifest::{COMMONS_WRITER, INDEX_WRITER};
+use crate::seek::{self, SeekCost};
 use crate::wire::Reader;
 use crate::{FormatError, Limits, Manifest};
 
@@ -84,6 +85,17 @@ impl Segment {
             pack.offset = offset;
         }
         Ok(Self { manifest, packs_start, object_len: header.object_len })
+    }
+
+    /// What it costs to show moment `index` with nothing cached; `None` if there is no such moment. Packs
+    /// that only links name are not fetched for it.
+    pub fn seek_cost(&self, index: usize) -> Option<SeekCost> {
+        let screen = self.manifest.screen(index)?;
+        let mut used: Vec<u32> = screen.cells.iter().map(|cell| cell.pack).collect();
+        used.sort_unstable();
+        used.dedup();
+        let packs = used.iter().filter_map(|pack| self.manifest.packs.get(*pack as usize).copied());
+        Some(seek::cost(self.manifest.id, self.object_len, self.packs_start, packs))
     }
 
     /// Builds the object: `manifest` (own packs located from 0) and then `packs` back to back.

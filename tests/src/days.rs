@@ -15,7 +15,7 @@ use deskreel_capture::core::spread::Spread;
 use deskreel_capture::reader::StreamReader;
 use deskreel_capture::source::Surface;
 use deskreel_format::codec::Codec;
-use deskreel_format::seek::{self, SeekCost};
+use deskreel_format::seek::SeekCost;
 use deskreel_format::time::{DAY_MS, HOUR_MS};
 use deskreel_format::{DomainKey, Limits, Picture, Segment, StreamName, TileSize};
 use deskreel_server::clock::{Clock, ManualClock};
@@ -228,14 +228,8 @@ async fn deliver(
 ) -> Result<()> {
     let Some(sealed) = recorder.seal()? else { return Ok(()) };
     let segment = Segment::decode(&sealed.bytes, &Limits::default())?;
-    let (start, len) = (segment.packs_start, segment.object_len);
-    let manifest = segment.manifest;
-    let screen = manifest.screen(manifest.moments.len() - 1).context("a moment")?;
-    let mut used: Vec<u32> = screen.cells.iter().map(|cell| cell.pack).collect();
-    used.sort_unstable();
-    used.dedup();
-    let packs = used.iter().map(|pack| manifest.packs[*pack as usize]);
-    let cost = seek::cost(sealed.id, len, start, packs);
+    let start = segment.packs_start;
+    let cost = segment.seek_cost(segment.manifest.moments.len() - 1).context("a moment")?;
     ensure!(cost.requests <= 32, "{} needs {} requests", sealed.id, cost.requests);
     costs.push(cost);
     heads.insert(sealed.id, Bytes::copy_from_slice(&sealed.bytes[..start as usize]));

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use deskreel_format::{PackRef, seek};
+use deskreel_format::PackRef;
 use serde::Serialize;
 
 use super::common::{Failure, Place, print, progress};
@@ -70,12 +70,7 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
         }
         for (index, moment) in manifest.moments.iter().enumerate() {
             times.push(moment.time_ms);
-            let screen = manifest.screen(index);
-            let mut used: Vec<u32> = screen.iter().flat_map(|s| &s.cells).map(|c| c.pack).collect();
-            used.sort_unstable();
-            used.dedup();
-            let used = used.into_iter().map(|number| manifest.packs[number as usize]);
-            let cost = seek::cost(manifest.id, segment.object_len, segment.packs_start, used);
+            let cost = segment.seek_cost(index).unwrap_or_default();
             bytes.push(cost.bytes);
             requests.push(u64::from(cost.requests));
         }

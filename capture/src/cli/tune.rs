@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use deskreel_format::codec::Codec;
-use deskreel_format::{DomainKey, Limits, Segment, TileSize, seek};
+use deskreel_format::{DomainKey, Limits, Segment, TileSize};
 use serde::Serialize;
 
 use super::common::{DEFAULT_CODEC, DEFAULT_PACK_PIXELS, DEFAULT_TILE, Failure, print, progress};
@@ -206,8 +206,7 @@ fn one(
     trial.busy_ms += begun.elapsed().as_secs_f64() * 1e3;
     trial.bytes.push(sealed.bytes.len() as u64);
     let segment = Segment::decode(&sealed.bytes, &Limits::default())?;
-    let packs = segment.manifest.packs;
-    let cost = seek::cost(sealed.id, segment.object_len, segment.packs_start, packs);
+    let cost = segment.seek_cost(0).unwrap_or_default();
     trial.seek_bytes.push(cost.bytes);
     trial.seek_requests.push(cost.requests.into());
     Ok(())
