@@ -14,6 +14,16 @@ enum Shown {
     Hole,
 }
 
+impl Shown {
+    /// The pixels of the tile shown, if there is one and its pack is here.
+    fn pixels<'a>(self, packs: impl Fn(PackKey) -> Option<&'a Pack>) -> Option<&'a [u8]> {
+        match self {
+            Self::Tile(key, slot) => packs(key)?.tile(slot),
+            Self::Nothing | Self::Hole => None,
+        }
+    }
+}
+
 /// The pixels of one surface.
 pub struct Surface {
     /// Name, place on the desktop, size.
@@ -108,8 +118,10 @@ impl Compositor {
                 if surface.cells[cell] == wanted {
                     continue;
                 }
-                surface.cells[cell] = wanted;
+                let before = std::mem::replace(&mut surface.cells[cell], wanted);
                 match pixels {
+                    // Stored again, as it was: neither drawn nor proved anew.
+                    Some(pixels) if before.pixels(&packs) == Some(pixels) => continue,
                     Some(pixels) => surface.put(cell, pixels),
                     None => surface.hatch(cell),
                 }

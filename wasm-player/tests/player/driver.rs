@@ -40,6 +40,8 @@ pub(crate) struct Driver {
     pub(crate) events: Vec<Event>,
     /// What is on the screen: one RGBA buffer per surface, drawn only by what outputs say.
     pub(crate) canvas: Vec<(u32, u32, Vec<u8>)>,
+    /// Pixels drawn in all.
+    pub(crate) drawn: u64,
     pub(crate) grants_expire_ms: u64,
     pub(crate) grant_status: u16,
     pub(crate) grants: usize,
@@ -69,6 +71,7 @@ impl Driver {
             received: 0,
             events: Vec::new(),
             canvas: Vec::new(),
+            drawn: 0,
             grants_expire_ms: 43_200_000,
             grant_status: 200,
             grants: 0,
@@ -123,6 +126,7 @@ impl Driver {
                     let source = self.player.surfaces()[surface].rgba();
                     let (width, _, canvas) = &mut self.canvas[surface];
                     for rect in rects {
+                        self.drawn += u64::from(rect.width) * u64::from(rect.height);
                         for y in rect.y..rect.y + rect.height {
                             let from = ((y * *width + rect.x) * 4) as usize;
                             let to = from + rect.width as usize * 4;

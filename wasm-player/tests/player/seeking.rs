@@ -56,6 +56,29 @@ fn seeking_in_any_order_shows_what_replaying_shows() {
 }
 
 #[test]
+fn tiles_stored_again_as_they_were_are_not_drawn_again() {
+    let mut bucket = Bucket::new();
+    let mut writer = Writer::new(1, 16);
+    // All of the second is stored again; of the third, too, and a part of it is new.
+    let mut shots = vec![shot(T0, &SIZE, 1), shot(T0, &SIZE, 1), shot(T0, &SIZE, 2)];
+    for (number, shot) in (0..).zip(&mut shots) {
+        shot.time_ms = T0 + number * INTERVAL_MS;
+        writer.forget();
+        writer.store(&mut bucket, std::slice::from_ref(shot));
+    }
+    let mut driver = Driver::opened(bucket, config());
+    let all = u64::from(SIZE[0].0 * SIZE[0].1);
+    assert_eq!(driver.drawn, all);
+    driver.seek(shots[1].time_ms);
+    driver.assert_shows(&shots[1]);
+    assert!((all + 1..2 * all).contains(&driver.drawn), "only what differs: {}", driver.drawn);
+    let before = driver.drawn;
+    driver.seek(shots[0].time_ms);
+    driver.assert_shows(&shots[0]);
+    assert_eq!(driver.drawn, before);
+}
+
+#[test]
 fn a_tiny_cache_changes_the_traffic_and_not_the_picture() {
     let (bucket, shots) = recorded(40, 6);
     let small = Config { pack_bytes: 10_000, sheet_bytes: 3_000, ..config() };

@@ -86,8 +86,8 @@ async fn traced(product: &Product, start_ms: u64) -> Result<()> {
     browser.go(&product.player_url("day")).await?;
     browser.ready().await?;
     browser.player(SEEK_TO).await?;
-    for hour in 2..8 {
-        trace::seek(&browser, start_ms + hour * HOUR_MS + (7 * 60 + hour) * 1000).await?;
+    for hour in (2..8).chain(2..8) {
+        trace::seek(&browser, start_ms + hour * HOUR_MS + minute_of(7, hour)).await?;
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     }
     browser.close().await
@@ -181,13 +181,18 @@ const SEEK_TO: &str = "window.longest = 0;
     };
     await new Promise(r => setTimeout(r, 2500));";
 
+/// Another minute in every hour, so that no picture is like the one before.
+fn minute_of(first: u64, hour: u64) -> u64 {
+    (first + hour * 23) % 59 * 60_000 + hour * 1_000
+}
+
 /// Seeks to every hour of the day once, each as cold as can be: nothing of it was ever fetched. Then
 /// again to the same moments, warm.
 async fn seeks(product: &Product, start_ms: u64, backward: bool) -> Result<Vec<f64>> {
     let (mut cold, mut warm, mut longest) = (Vec::new(), Vec::new(), 0.0_f64);
     for minute in [7, 38] {
         let mut times: Vec<u64> =
-            (0..23).map(|hour| start_ms + hour * HOUR_MS + (minute * 60 + hour) * 1000).collect();
+            (0..23).map(|hour| start_ms + hour * HOUR_MS + minute_of(minute, hour)).collect();
         if backward {
             times.reverse();
         }

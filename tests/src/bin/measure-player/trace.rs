@@ -31,15 +31,17 @@ pub(super) async fn seek(browser: &Browser, time_ms: u64) -> Result<()> {
         "performance.clearResourceTimings();
          packs.clear();
          const begun = performance.now();
-         const took = await seekTo({time_ms});
+         const seeking = seekTo({time_ms});
+         const asked = performance.now() - begun;
+         const took = await seeking;
          const since = at => Math.round(at - begun);
-         return [Math.round(took),
+         return [`${{Math.round(took)}} ms, ${{Math.round(asked)}} of them in the call`,
            performance.getEntriesByType('resource').map(e => [since(e.startTime),
              since(e.requestStart), since(e.responseStart), since(e.responseEnd), e.encodedBodySize]),
            [...packs.values()].map(([from, to, size]) => [since(from), to ? since(to) : -1, size])];"
     );
     let seen = browser.player(&body).await?;
-    println!("seek to {time_ms}: {} ms", seen[0]);
+    println!("seek to {time_ms}: {}", seen[0]);
     for line in seen[1].as_array().context("requests")? {
         println!(
             "  request  asked {} sent {} answered {} ended {} ms, {} bytes",
