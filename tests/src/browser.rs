@@ -4,7 +4,7 @@ pub mod firefox;
 pub mod hands;
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use fantoccini::{Client, ClientBuilder};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::display::Display;
 use crate::product::{Running, not_run, player_files};
 
 /// A browser window.
@@ -66,10 +67,25 @@ impl Browser {
     /// # Errors
     /// When browser or driver is missing or does not start.
     pub async fn open(width: u32, height: u32, dark: bool) -> Result<Self> {
+        let browser = Self::start(None, width, height).await?;
+        browser.emulate(width, height, dark).await?;
+        Ok(browser)
+    }
+
+    /// Opens a window of `width` x `height` pixels that is seen on a display, for what browsers without
+    /// a screen do not have.
+    ///
+    /// # Errors
+    /// When browser or driver is missing or does not start.
+    pub async fn open_on(display: &Display, width: u32, height: u32) -> Result<Self> {
+        Self::start(Some(display), width, height).await
+    }
+
+    async fn start(display: Option<&Display>, width: u32, height: u32) -> Result<Self> {
         let (chromium, driver) = programs()?;
         let profile = tempfile::tempdir()?;
         let arguments = [
-            "--headless",
+            if display.is_some() { "--ozone-platform=x11" } else { "--headless" },
             "--no-sandbox",
             "--disable-gpu",
             "--disable-quic",
@@ -87,22 +103,20 @@ impl Browser {
             "goog:loggingPrefs": { "browser": "ALL" },
             "timeouts": { "script": 150_000 },
         });
-        let browser = Self::connect(&driver, &[], profile, capabilities).await?;
-        browser.emulate(width, height, dark).await?;
-        Ok(browser)
+        let mut driver = Command::new(driver);
+        driver.envs(display.map(|display| ("DISPLAY", display.name())));
+        Self::connect(driver, profile, capabilities).await
     }
 
     /// Starts a driver on a free port and a browser by it.
     async fn connect(
-        driver: &Path,
-        arguments: &[&str],
+        mut driver: Command,
         profile: tempfile::TempDir,
         capabilities: Value,
     ) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let driver = Command::new(driver)
+        let driver = driver
             .arg(format!("--port={port}"))
-            .args(arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -16,7 +16,7 @@ use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{ChangeGCAux, ConnectionExt as _, CreateGCAux, Rectangle};
 
 use crate::agent::Agent;
-use crate::product::Running;
+use crate::display::Display;
 
 /// No recording lives longer, in intervals.
 const LONGEST: u32 = 7;
@@ -42,8 +42,7 @@ pub struct Moving {
     // Dropped in this order: the painter must not outlive its server.
     painter: Option<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
-    _server: Running,
-    display: String,
+    display: Display,
 }
 
 impl Moving {
@@ -52,33 +51,21 @@ impl Moving {
     /// # Errors
     /// When Xvfb does not start.
     pub fn start() -> Result<Self> {
-        let program = std::env::var("DESKREEL_XVFB").unwrap_or_else(|_| "Xvfb".to_owned());
-        let mut server = Command::new(program)
-            .args(["-displayfd", "1", "-screen", "0", "640x400x24", "-nolisten", "tcp"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("starting Xvfb")?;
-        let output = server.stdout.take().context("Xvfb has an output")?;
-        let server = Running(server);
-        let mut number = String::new();
-        BufReader::new(output).read_line(&mut number)?;
-        let display = format!(":{}", number.trim());
-        ensure!(display.len() > 1, "Xvfb opened no display");
+        let display = Display::start(640, 400)?;
         let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, name) = (stop.clone(), display.clone());
+        let (stopped, name) = (stop.clone(), display.name().to_owned());
         let painter = std::thread::spawn(move || {
             // Without a painter the screens are alike, which the test notices.
             if let Err(error) = paint(&name, &stopped) {
                 eprintln!("the painter stopped: {error}");
             }
         });
-        Ok(Self { painter: Some(painter), stop, _server: server, display })
+        Ok(Self { painter: Some(painter), stop, display })
     }
 
     /// Its name.
     pub fn display(&self) -> &str {
-        &self.display
+        self.display.name()
     }
 }
 

@@ -4,6 +4,7 @@ pub mod agent;
 pub mod browser;
 pub mod days;
 pub mod desktop;
+pub mod display;
 pub mod endpoint;
 pub mod fault_proxy;
 pub mod fleet;

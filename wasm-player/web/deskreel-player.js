@@ -373,7 +373,14 @@ export class DeskreelPlayer extends HTMLElement {
   }
 
   captureStream() {
-    return this.#view.canvas.captureStream();
+    const { canvas } = this.#view;
+    const stream = canvas.captureStream();
+    // A canvas gives a frame when something is drawn, and a still picture never is: one pixel of it is
+    // drawn where it is.
+    requestAnimationFrame(() => {
+      canvas.getContext("2d").drawImage(canvas, 0, 0, 1, 1, 0, 0, 1, 1);
+    });
+    return stream;
   }
 
   async toBlob(rect) {

@@ -1,6 +1,7 @@
 //! The real Firefox, driven by geckodriver.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -43,8 +44,9 @@ impl Browser {
             },
             "timeouts": { "script": 150_000 },
         });
-        let websocket = ["--websocket-port=0"];
-        let browser = Self::connect(&driver, &websocket, profile, capabilities).await?;
+        let mut driver = Command::new(driver);
+        driver.arg("--websocket-port=0");
+        let browser = Self::connect(driver, profile, capabilities).await?;
         browser.client.set_window_size(width, height).await?;
         Ok(browser)
     }

@@ -3,6 +3,7 @@
 mod access;
 mod firefox;
 mod modules;
+mod pip;
 mod reading;
 mod regions;
 mod slider;
