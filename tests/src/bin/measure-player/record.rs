@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use deskreel_capture::agent::Uploader;
+use deskreel_capture::agent::{LEASE_MS, Uploader};
+use deskreel_capture::cli::common::DEFAULT_PACK_PIXELS;
 use deskreel_capture::core::budget::SeekBudget;
 use deskreel_capture::core::known::KnownTiles;
 use deskreel_capture::core::recorder::{Recorder, Settings};
@@ -32,9 +33,9 @@ pub(super) async fn hour(
         interval_ms: INTERVAL_MS as u32,
         domain: DomainKey::new([3; 32]),
         budget: SeekBudget::default(),
-        pack_pixels: 524_288,
+        pack_pixels: DEFAULT_PACK_PIXELS,
     };
-    let mut recorder = Recorder::new(settings, 7, KnownTiles::new(86_400_000));
+    let mut recorder = Recorder::new(settings, 7, KnownTiles::new(LEASE_MS));
     let uploader = Uploader::new(store, stream.clone());
     let mut bytes = 0;
     for number in 0..files.len() {
