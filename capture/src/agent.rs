@@ -122,6 +122,7 @@ pub async fn start(
         wanted.iter().filter_map(|entry| by_id.remove(&entry.id)).collect();
     kept.iter().flat_map(|segment| &segment.packs).for_each(|pack| {
         known.learn(pack);
+        known.make_room();
     });
     // Once most of it is history, the journal is written anew.
     if remembered_count > 2 * kept.len() + 1_000 {

@@ -234,7 +234,7 @@ fn check(manifests: &[Manifest], screens: &HashMap<u64, Vec<u8>>) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn links_are_true_and_complete_along_every_chain(acts in acts(), room in 20_usize..200) {
@@ -279,4 +279,20 @@ fn tiles_of_the_commons_are_shown_from_there_and_said_to_be_what_they_were_befor
     let writer = |cell: usize| last.packs[screen.cells[cell].pack as usize].segment.writer;
     assert_eq!([0, 1, 20, 21].map(writer), [COMMONS_WRITER; 4]);
     assert_eq!(writer(2), 1);
+}
+
+#[test]
+fn a_tile_that_moves_to_the_commons_while_room_is_made_is_said_to_be_what_it_was() {
+    let paint = |at, colours: &[u8]| Act::Paint(at, colours.to_vec());
+    let mut acts = vec![paint(0, &[1]), Act::Commons(vec![1], true), Act::Wait(LEASE / STEP - 3)];
+    // The lease of colour 1 is over with the very screenshot whose new tiles make the oldest go.
+    acts.push(paint(2, &(2..24).collect::<Vec<u8>>()));
+    let (manifests, screens) = record(&acts, 20);
+    check(&manifests, &screens);
+    let first_cell = |manifest: &Manifest| {
+        let screen = manifest.screen(manifest.moments.len() - 1).expect("a moment");
+        manifest.packs[screen.cells[0].pack as usize].segment.writer
+    };
+    let writers: Vec<u32> = manifests.iter().map(first_cell).collect();
+    assert_eq!(writers, [1, COMMONS_WRITER]);
 }

@@ -50,7 +50,7 @@ impl KnownTiles {
         Self::with_room(lease_ms, ROOM)
     }
 
-    /// The same with room for about `room` tiles; beyond that the oldest packs are forgotten.
+    /// The same with room for about `room` tiles, see [`KnownTiles::make_room`].
     pub fn with_room(lease_ms: u64, room: usize) -> Self {
         let (places, shared, commons) = (HashMap::new(), HashMap::new(), HashMap::new());
         Self { room, lease_ms, packs: Vec::new(), places, shared, commons, forgot: false }
@@ -134,15 +134,18 @@ impl KnownTiles {
         for (slot, hash) in tiles.hashes.iter().enumerate() {
             self.places.insert(*hash, Place { pack, slot: slot as u32 });
         }
-        if self.places.len() > self.room {
-            self.forget_oldest();
-        }
         pack
     }
 
-    /// Makes room for an eighth more, so that it is not done for every pack. What is forgotten is
-    /// stored again when it is next seen.
-    fn forget_oldest(&mut self) {
+    /// Forgets the oldest packs if more is known than there is room for: so many that there is room
+    /// for an eighth more, so that it is not done for every pack. What is forgotten is stored again
+    /// when it is next seen.
+    ///
+    /// Not while a screenshot is being stored: it could not be said of its tiles where they were.
+    pub fn make_room(&mut self) {
+        if self.places.len() <= self.room {
+            return;
+        }
         let mut counts = vec![0_usize; self.packs.len()];
         self.places.values().for_each(|place| counts[place.pack as usize] += 1);
         let mut left = self.places.len();
@@ -219,12 +222,14 @@ mod tests {
         let mut known = KnownTiles::with_room(1_000, 8);
         for (index, hashes) in [[1, 2, 3], [4, 5, 6], [7, 8, 9]].iter().enumerate() {
             known.learn(&pack(index as u64, hashes));
+            known.make_room();
             assert!(known.len() <= 8);
         }
         assert!(known.find(&TileHash([2; 16]), 5).is_none());
         assert!((4..=9).all(|hash| known.find(&TileHash([hash; 16]), 5).is_some()));
         let large: Vec<u8> = (100..120).collect();
         known.learn(&pack(9, &large));
+        known.make_room();
         assert!(large.iter().all(|hash| known.find(&TileHash([*hash; 16]), 10).is_some()));
         assert_eq!(known.len(), 20);
     }

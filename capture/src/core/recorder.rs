@@ -250,6 +250,7 @@ impl Recorder {
             let _ = boards.see(time_ms, self.writer, &layout, screen.surfaces());
         }
         let hashes = lookup.hashes;
+        self.known.make_room();
         if self.known.take_forgot() {
             self.known.keep(&hashes, &places);
             self.chain.end();
