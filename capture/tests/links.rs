@@ -234,7 +234,7 @@ fn check(manifests: &[Manifest], screens: &HashMap<u64, Vec<u8>>) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn links_are_true_and_complete_along_every_chain(acts in acts(), room in 20_usize..200) {

@@ -2,8 +2,8 @@
 //!
 //! This is the cleaning of a log-structured store (Rosenblum and Ousterhout, "The Design and
 //! Implementation of a Log-Structured File System", 1992): tiles that are still shown are stored
-//! again from the packs that cost a reader most bytes per shown tile. A high and a low mark keep it
-//! from cleaning all the time.
+//! again from the packs of which the smallest share is shown, because each byte stored again from
+//! those frees most bytes of the seek. A high and a low mark keep it from cleaning all the time.
 
 /// How expensive a cold seek may become.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,7 +21,7 @@ pub struct SeekBudget {
 impl Default for SeekBudget {
     /// Chosen from measurements; see docs/MEASUREMENTS.md.
     fn default() -> Self {
-        Self { packs: 16, floor_bytes: 400_000, factor: 3.0, low_mark: 0.9 }
+        Self { packs: 16, floor_bytes: 300_000, factor: 2.0, low_mark: 0.9 }
     }
 }
 
@@ -67,13 +67,13 @@ pub fn packs_to_clean(uses: &[PackUse], budget: &SeekBudget) -> Vec<u32> {
     let low_packs = (budget.packs as f64 * budget.low_mark) as usize;
     let packs_goal = if over_packs { low_packs } else { budget.packs };
     let mut left: Vec<PackUse> = uses.to_vec();
-    // Dearest first: most bytes fetched per tile shown. Where only the number of packs is too high,
-    // those that store again fewest bytes.
+    // The smallest share shown first: it frees most bytes for each that is stored again. Where only the
+    // number of packs is too high, those that store again fewest bytes.
     if over_bytes {
         left.sort_by(|a, b| {
-            let (a_cost, b_cost) =
-                (u64::from(a.len) * u64::from(b.shown), u64::from(b.len) * u64::from(a.shown));
-            b_cost.cmp(&a_cost).then(a.pack.cmp(&b.pack))
+            let (a_share, b_share) =
+                (u64::from(a.shown) * u64::from(b.tiles), u64::from(b.shown) * u64::from(a.tiles));
+            a_share.cmp(&b_share).then(a.pack.cmp(&b.pack))
         });
     } else {
         left.sort_by(|a, b| a.need().total_cmp(&b.need()).then(a.pack.cmp(&b.pack)));
@@ -139,15 +139,16 @@ mod tests {
 
     #[test]
     fn within_budget_nothing_is_stored_again() {
-        let few = [PackUse { pack: 1, len: 399_000, tiles: 100, shown: 1 }];
+        let few = [PackUse { pack: 1, len: 299_000, tiles: 100, shown: 1 }];
         assert!(packs_to_clean(&few, &SeekBudget::default()).is_empty());
         assert!(packs_to_clean(&[], &SeekBudget::default()).is_empty());
     }
 
     #[test]
-    fn the_pack_with_most_bytes_per_shown_tile_goes_first() {
-        let dear = PackUse { pack: 7, len: 600_000, tiles: 1_000, shown: 1 };
-        let cheap = PackUse { pack: 8, len: 100_000, tiles: 100, shown: 90 };
-        assert_eq!(packs_to_clean(&[cheap, dear], &SeekBudget::default()), [7]);
+    fn the_pack_of_which_the_smallest_share_is_shown_goes_first() {
+        let stale = PackUse { pack: 7, len: 190_000, tiles: 1_000, shown: 100 };
+        let photo = PackUse { pack: 8, len: 250_000, tiles: 100, shown: 40 };
+        // More bytes a tile, but storing its tiles again frees 1.5 bytes for one, not 9.
+        assert_eq!(packs_to_clean(&[photo, stale], &SeekBudget::default()), [7]);
     }
 }

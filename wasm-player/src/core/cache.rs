@@ -6,6 +6,8 @@ use std::hash::Hash;
 struct Slot<V> {
     value: V,
     bytes: usize,
+    /// When it was put in.
+    since: u64,
     used: u64,
 }
 
@@ -42,6 +44,12 @@ impl<K: Copy + Eq + Hash, V> ByteLru<K, V> {
         self.slots.get(key).map(|slot| &slot.value)
     }
 
+    /// The value and the number it was put in with: no other value ever had it, and none has 0. Without
+    /// counting as a use.
+    pub fn peek_numbered(&self, key: &K) -> Option<(u64, &V)> {
+        self.slots.get(key).map(|slot| (slot.since, &slot.value))
+    }
+
     /// Whether the key is held.
     pub fn contains(&self, key: &K) -> bool {
         self.slots.contains_key(key)
@@ -68,7 +76,7 @@ impl<K: Copy + Eq + Hash, V> ByteLru<K, V> {
         self.remove(&key);
         self.clock += 1;
         self.order.insert(self.clock, key);
-        self.slots.insert(key, Slot { value, bytes, used: self.clock });
+        self.slots.insert(key, Slot { value, bytes, since: self.clock, used: self.clock });
         self.bytes += bytes;
         if self.bytes <= self.bound {
             return;

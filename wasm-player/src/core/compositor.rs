@@ -4,7 +4,11 @@ use deskreel_format::grid::Rect;
 use deskreel_format::picture::{rgb_to_rgba, rgba_to_rgb};
 use deskreel_format::{Digest, FormatError, Grid, Layout, Manifest, Pack, SurfaceInfo, TileSize};
 
+use super::proofs::Proofs;
 use super::sheet::PackKey;
+
+/// A decoded pack and the number it got when it was decoded, as [`Compositor::show`] wants it.
+pub type Numbered<'a> = (u64, &'a Pack);
 
 /// What a cell shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,9 +20,9 @@ enum Shown {
 
 impl Shown {
     /// The pixels of the tile shown, if there is one and its pack is here.
-    fn pixels<'a>(self, packs: impl Fn(PackKey) -> Option<&'a Pack>) -> Option<&'a [u8]> {
+    fn pixels<'a>(self, packs: impl Fn(PackKey) -> Option<Numbered<'a>>) -> Option<&'a [u8]> {
         match self {
-            Self::Tile(key, slot) => packs(key)?.tile(slot),
+            Self::Tile(key, slot) => packs(key)?.1.tile(slot),
             Self::Nothing | Self::Hole => None,
         }
     }
@@ -42,6 +46,7 @@ pub struct Surface {
     found: Option<Digest>,
     /// On the way to `found`: what has hashed the first bytes of `rgba`, and how many.
     hashing: Option<(blake3::Hasher, usize)>,
+    proofs: Proofs,
 }
 
 /// What showing a moment did.
@@ -77,7 +82,8 @@ impl Compositor {
         self.size
     }
 
-    /// Shows moment `index` of a manifest. Tiles of packs that `packs` does not know become holes.
+    /// Shows moment `index` of a manifest. Tiles of packs that `packs` does not know become holes. A pack
+    /// comes with a number that is not 0 and that no other decoded pack ever had.
     ///
     /// # Errors
     /// [`FormatError`] when a surface has an impossible size.
@@ -85,7 +91,7 @@ impl Compositor {
         &mut self,
         manifest: &Manifest,
         index: usize,
-        packs: impl Fn(PackKey) -> Option<&'a Pack>,
+        packs: impl Fn(PackKey) -> Option<Numbered<'a>>,
     ) -> Result<Frame, FormatError> {
         let mut frame = Frame::default();
         let (Some(screen), Some(moment)) = (manifest.screen(index), manifest.moments.get(index))
@@ -99,7 +105,7 @@ impl Compositor {
             frame.resized = true;
         }
         let keys: Vec<PackKey> = manifest.packs.iter().map(PackKey::from).collect();
-        let found: Vec<Option<&Pack>> = keys.iter().map(|key| packs(*key)).collect();
+        let found: Vec<Option<Numbered<'a>>> = keys.iter().map(|key| packs(*key)).collect();
         let mut cells = screen.cells.iter();
         for (number, surface) in self.surfaces.iter_mut().enumerate() {
             let mut dirty = Vec::new();
@@ -107,7 +113,7 @@ impl Compositor {
             for cell in 0..surface.cells.len() {
                 let Some(tile) = cells.next() else { break };
                 let pack = tile.pack as usize;
-                let pixels = found[pack].and_then(|pack| pack.tile(tile.slot));
+                let pixels = found[pack].and_then(|(_, pack)| pack.tile(tile.slot));
                 let wanted = match pixels {
                     Some(_) => Shown::Tile(keys[pack], tile.slot),
                     // What is shown already needs no pack.
@@ -122,13 +128,20 @@ impl Compositor {
                 match pixels {
                     // Stored again, as it was: neither drawn nor proved anew.
                     Some(pixels) if before.pixels(&packs) == Some(pixels) => continue,
-                    Some(pixels) => surface.put(cell, pixels),
-                    None => surface.hatch(cell),
+                    Some(pixels) => {
+                        surface.put(cell, pixels);
+                        let number = found[pack].map_or(0, |(number, _)| number);
+                        surface.proofs.put(cell, number, tile.slot);
+                    }
+                    None => {
+                        surface.hatch(cell);
+                        surface.proofs.clear(cell);
+                    }
                 }
                 dirty.push(cell);
             }
             if !dirty.is_empty() {
-                (surface.found, surface.hashing) = (None, None);
+                (surface.found, surface.hashing) = (surface.proofs.changed(), None);
                 frame.dirty.push((number, rectangles(&surface.grid, &dirty)));
             }
             surface.expected = moment.digests.get(number).copied().filter(|_| holes == 0);
@@ -183,6 +196,7 @@ impl Compositor {
                 expected: None,
                 found: None,
                 hashing: None,
+                proofs: Proofs::new(grid.cells()),
             })
             .collect();
         self.layout = Some((layout.clone(), tile));
@@ -250,6 +264,7 @@ impl Surface {
         let mut digest = [0; 16];
         digest.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
         self.found = Some(Digest(digest));
+        self.proofs.found(Digest(digest));
     }
 
     /// Copies a tile (padded, RGB) into a cell.

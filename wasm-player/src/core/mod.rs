@@ -16,6 +16,7 @@ pub mod plan;
 pub mod playback;
 pub mod player;
 pub mod preview;
+mod proofs;
 pub mod regions;
 pub mod sheet;
 pub mod timeline;

@@ -171,6 +171,30 @@ fn a_proof_is_of_the_picture_shown_and_of_no_other() {
 }
 
 #[test]
+fn a_picture_of_the_same_decoded_tiles_is_proved_once_and_one_decoded_anew_again() {
+    let (bucket, shots) = recorded((1000, 800));
+    let mut driver = holding(bucket, 4, false);
+    let look = |driver: &mut Driver, shot: &Shot| {
+        driver.seek(shot.time_ms);
+        work_off(driver);
+        let at_once = driver.shown() == Some((shot.time_ms, true));
+        while std::mem::take(&mut driver.soon) {
+            driver.input(Input::Tick);
+        }
+        driver.assert_shows(shot);
+        at_once
+    };
+    assert!(!look(&mut driver, &shots[19]));
+    assert!(!look(&mut driver, &shots[4]));
+    assert!(look(&mut driver, &shots[19]), "seen before");
+    assert!(look(&mut driver, &shots[4]), "seen before");
+    // Too little room to keep more than one picture: packs are decoded anew.
+    driver.input(Input::Decoders { ready: 4, coming: false, bytes: usize::MAX });
+    look(&mut driver, &shots[12]);
+    assert!(!look(&mut driver, &shots[4]), "its tiles are others");
+}
+
+#[test]
 fn a_decoder_that_is_stuck_is_not_waited_for_for_ever() {
     let (bucket, shots) = recorded((200, 120));
     let mut driver = holding(bucket, 1, false);

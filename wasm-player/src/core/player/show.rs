@@ -212,7 +212,8 @@ impl Player {
             .collect();
         failures.dedup();
         let packs = &self.packs;
-        let frame = match self.compositor.show(manifest, key.index, |key| packs.peek(&key)) {
+        let numbered = |key| packs.peek_numbered(&key);
+        let frame = match self.compositor.show(manifest, key.index, numbered) {
             Ok(frame) => frame,
             Err(error) => {
                 let effect = "its screenshots cannot be shown";
