@@ -125,19 +125,19 @@ impl Compositor {
                     continue;
                 }
                 let before = std::mem::replace(&mut surface.cells[cell], wanted);
-                match pixels {
-                    // Stored again, as it was: neither drawn nor proved anew.
-                    Some(pixels) if before.pixels(&packs) == Some(pixels) => continue,
-                    Some(pixels) => {
-                        surface.put(cell, pixels);
-                        let number = found[pack].map_or(0, |(number, _)| number);
-                        surface.proofs.put(cell, number, tile.slot);
-                    }
-                    None => {
-                        surface.hatch(cell);
-                        surface.proofs.clear(cell);
-                    }
+                let Some((pixels, number)) = pixels.zip(found[pack].map(|(number, _)| number))
+                else {
+                    surface.hatch(cell);
+                    surface.proofs.clear(cell);
+                    dirty.push(cell);
+                    continue;
+                };
+                surface.proofs.put(cell, number, tile.slot);
+                // Stored again, as it was: neither drawn nor proved anew.
+                if before.pixels(&packs) == Some(pixels) {
+                    continue;
                 }
+                surface.put(cell, pixels);
                 dirty.push(cell);
             }
             if !dirty.is_empty() {
