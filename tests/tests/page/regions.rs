@@ -38,10 +38,7 @@ async fn the_changes_of_a_rectangle_are_found_stepped_through_and_put_away() -> 
     stage.shows(ticks[ticks.len() - 2]).await?;
     stage.browser.press("x").await?;
     stage.shows(ticks[ticks.len() - 1]).await?;
-    assert_eq!(
-        stage.browser.player("return document.getElementById('region-next').disabled;").await?,
-        true
-    );
+    stage.browser.until("byId('region-next').disabled", "0").await?;
     // The marks stand on the strip: pixels of their colour are there, and gone with them.
     let orange = "(() => { const c = byId('strip'), [r, g, b] = [179, 92, 0];
         const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;

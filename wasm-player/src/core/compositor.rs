@@ -1,5 +1,7 @@
 //! The picture: puts tiles where they belong, touches only what changed, and proves the result.
 
+use std::ops::Range;
+
 use deskreel_format::grid::Rect;
 use deskreel_format::picture::{rgb_to_rgba, rgba_to_rgb};
 use deskreel_format::{Digest, FormatError, Grid, Layout, Manifest, Pack, SurfaceInfo, TileSize};
@@ -16,16 +18,6 @@ enum Shown {
     Nothing,
     Tile(PackKey, u32),
     Hole,
-}
-
-impl Shown {
-    /// The pixels of the tile shown, if there is one and its pack is here.
-    fn pixels<'a>(self, packs: impl Fn(PackKey) -> Option<Numbered<'a>>) -> Option<&'a [u8]> {
-        match self {
-            Self::Tile(key, slot) => packs(key)?.1.tile(slot),
-            Self::Nothing | Self::Hole => None,
-        }
-    }
 }
 
 /// The pixels of one surface.
@@ -134,7 +126,7 @@ impl Compositor {
                 };
                 surface.proofs.put(cell, number, tile.slot);
                 // Stored again, as it was: neither drawn nor proved anew.
-                if before.pixels(&packs) == Some(pixels) {
+                if before != Shown::Nothing && surface.shows(cell, pixels) {
                     continue;
                 }
                 surface.put(cell, pixels);
@@ -277,6 +269,17 @@ impl Surface {
         }
     }
 
+    /// Whether the pixels of a cell are those of a tile (padded, RGB).
+    fn shows(&self, cell: usize, tile: &[u8]) -> bool {
+        let side = self.grid.tile().pixels() as usize;
+        let rect = self.grid.rect(cell);
+        (0..rect.height as usize).all(|y| {
+            let tile = tile[y * side * 3..].chunks_exact(3);
+            let mut shown = self.rgba[self.row_range(rect, y)].chunks_exact(4).zip(tile);
+            shown.all(|(rgba, rgb)| rgba[..3] == *rgb)
+        })
+    }
+
     /// Fills a cell with diagonal stripes that no desktop has.
     fn hatch(&mut self, cell: usize) {
         let rect = self.grid.rect(cell);
@@ -291,9 +294,14 @@ impl Surface {
     }
 
     fn row(&mut self, rect: Rect, y: usize) -> &mut [u8] {
+        let range = self.row_range(rect, y);
+        &mut self.rgba[range]
+    }
+
+    fn row_range(&self, rect: Rect, y: usize) -> Range<usize> {
         let width = self.info.width as usize;
         let from = ((rect.y as usize + y) * width + rect.x as usize) * 4;
-        &mut self.rgba[from..from + rect.width as usize * 4]
+        from..from + rect.width as usize * 4
     }
 }
 
