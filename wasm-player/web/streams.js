@@ -60,7 +60,6 @@ export class Streams {
     byId("to-wall").setAttribute("aria-pressed", String(isWall));
     if (isWall) {
       document.title = "Deskreel";
-      this.#states.clear();
       this.#wall.open(this.#names, this.#player.token);
     } else {
       this.#wall.close();

@@ -36,6 +36,9 @@ async fn all_desktops_are_shown_by_their_newest_picture_and_lead_to_themselves()
     assert_eq!(browser.player("return document.querySelectorAll('#cards li').length;").await?, 0);
     browser.press("g").await?;
     browser.until(&format!("!byId('wall').hidden && {shown}"), &told).await?;
+    // Events are told a moment after what they tell of; what is late must not cover the wall.
+    let late = "new CustomEvent('status', { detail: { status: 'loading', reason: '' } })";
+    browser.player(&format!("p.dispatchEvent({late});")).await?;
     browser.click("#cards li:nth-child(1) a").await?;
     browser.until("p.stream === 'alice' && p.exact && byId('wall').hidden", "p.stream").await?;
     browser.close().await
