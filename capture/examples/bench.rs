@@ -42,6 +42,8 @@ fn main() {
         (Codec::Screen, 32, SeekBudget::default()),
         (Codec::Screen, 16, SeekBudget::NONE),
         (Codec::Screen, 16, SeekBudget::default()),
+        (Codec::Quick, 16, SeekBudget::NONE),
+        (Codec::Quick, 16, SeekBudget::default()),
     ] {
         rows.push(deskreel(codec, tile, budget, &files));
     }

@@ -31,7 +31,7 @@ fn main() {
     let pace = Pace { interval_ms: 10_000, idle_after_ms: None, idle_interval_ms: 60_000 };
     let settings = Settings {
         tile: TileSize::new(DEFAULT_TILE).expect("a tile size"),
-        codec: Codec::Screen,
+        codec: Codec::DEFAULT,
         interval_ms: pace.interval_ms,
         domain: DomainKey::new([0; 32]),
         budget: SeekBudget::default(),

@@ -21,7 +21,7 @@ fn surface(shade: u8) -> Surface {
 async fn moments_of_before_and_after_the_jump_interleave_and_are_exact() {
     let settings = Settings {
         tile: TileSize::new(16).expect("a size"),
-        codec: Codec::Screen,
+        codec: Codec::DEFAULT,
         interval_ms: 10_000,
         domain: DomainKey::new([5; 32]),
         budget: SeekBudget::default(),

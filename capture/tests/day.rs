@@ -58,7 +58,7 @@ fn live(what: &str, source: &mut dyn ScreenSource, mut act: impl FnMut(u64)) {
     let pace = Pace { interval_ms: 10_000, idle_after_ms: None, idle_interval_ms: 60_000 };
     let settings = Settings {
         tile: TileSize::new(16).unwrap(),
-        codec: Codec::Screen,
+        codec: Codec::DEFAULT,
         interval_ms: pace.interval_ms,
         domain: DomainKey::new([0; 32]),
         budget: SeekBudget::default(),

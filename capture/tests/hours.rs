@@ -30,7 +30,7 @@ const STEP: u64 = 10_000;
 fn recorder(side: u32) -> Recorder {
     let settings = Settings {
         tile: TileSize::new(side).expect("a size"),
-        codec: Codec::ALL[Codec::ALL.len() - 1],
+        codec: Codec::DEFAULT,
         interval_ms: STEP as u32,
         domain: DomainKey::new([3; 32]),
         budget: SeekBudget::default(),

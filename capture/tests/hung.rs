@@ -46,7 +46,7 @@ async fn a_stopped_x_server_is_told_and_recording_goes_on_with_it() {
     let (kept, folder) = (Kept::default(), tempfile::tempdir().unwrap());
     let settings = Settings {
         tile: TileSize::new(16).unwrap(),
-        codec: Codec::Screen,
+        codec: Codec::DEFAULT,
         interval_ms: INTERVAL_MS,
         domain: DomainKey::new([5; 32]),
         budget: SeekBudget::default(),

@@ -90,7 +90,7 @@ fn record(acts: &[Act], room: usize) -> (Vec<Manifest>, HashMap<u64, Vec<u8>>) {
     let budget = SeekBudget { packs: 5, floor_bytes: 900, factor: 2.0, low_mark: 0.7 };
     let settings = Settings {
         tile: TileSize::new(SIDE).expect("a size"),
-        codec: Codec::ALL[Codec::ALL.len() - 1],
+        codec: Codec::DEFAULT,
         interval_ms: STEP as u32,
         domain: DomainKey::new([3; 32]),
         budget,

@@ -65,7 +65,7 @@ async fn every_moment_is_exact_while_monitors_come_and_go() {
     whole.distrust_damage();
     let settings = Settings {
         tile: TileSize::new(16).unwrap(),
-        codec: Codec::Screen,
+        codec: Codec::DEFAULT,
         interval_ms: 10_000,
         domain: DomainKey::new([1; 32]),
         budget: SeekBudget::default(),

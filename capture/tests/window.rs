@@ -130,7 +130,7 @@ fn draw(width: u32, what: u8) -> Picture {
 fn live(activities: &[Activity], constant: bool) {
     let settings = Settings {
         tile: TileSize::new(8).expect("a size"),
-        codec: Codec::ALL[Codec::ALL.len() - 1],
+        codec: Codec::DEFAULT,
         interval_ms: 10_000,
         domain: DomainKey::new([3; 32]),
         budget: BUDGET,

@@ -63,9 +63,9 @@ pub enum FormatError {
         /// Largest value allowed.
         limit: u64,
     },
-    /// The codec `screen` refused tiles or a payload.
-    #[error("screen pack is invalid: {0}")]
-    Screen(#[from] crate::codec::screen::ScreenCodecError),
+    /// A codec refused tiles or a payload.
+    #[error("pack is invalid: {0}")]
+    Payload(#[from] crate::codec::PayloadError),
     /// A name or key is not of the form that FORMAT.md gives.
     #[error("{what} {value:?} is invalid: {reason}")]
     Name {

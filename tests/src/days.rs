@@ -125,7 +125,7 @@ pub async fn live(days: &Days, told: impl Fn(u64, u64)) -> Result<Lived> {
     let world = World::begin().await?;
     let settings = Settings {
         tile: TileSize::new(16)?,
-        codec: Codec::Screen,
+        codec: Codec::DEFAULT,
         interval_ms: days.night_interval_ms,
         domain: DomainKey::new([3; 32]),
         budget: SeekBudget::default(),

@@ -136,7 +136,7 @@ pub async fn live(fleet: Fleet, told: impl Fn(u64)) -> Result<Lived> {
 fn agent(number: u64, fleet: &Fleet, domain: &DomainKey, build: Arc<Build>) -> Result<Agent> {
     let settings = Settings {
         tile: TileSize::new(16)?,
-        codec: Codec::Screen,
+        codec: Codec::DEFAULT,
         interval_ms: fleet.interval_ms,
         domain: domain.clone(),
         budget: SeekBudget::default(),

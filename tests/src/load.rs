@@ -92,7 +92,7 @@ fn record(plan: &Plan, number: usize) -> Result<Reel> {
     let start_ms = end_ms - plan.shots as u64 / 2 * interval;
     let settings = Settings {
         tile: TileSize::new(16)?,
-        codec: Codec::Screen,
+        codec: Codec::DEFAULT,
         interval_ms: plan.interval_ms,
         domain: DomainKey::new([3; 32]),
         budget: SeekBudget::default(),

@@ -10,7 +10,7 @@ use deskreel_tests::static_site::StaticSite;
 
 const START: u64 = 1_763_900_000_000;
 /// A stream for each codec: what is coded as WebP is decoded by a module of its own.
-const STREAMS: [(&str, &str); 2] = [("desk", "screen"), ("old", "webp")];
+const STREAMS: [(&str, &str); 3] = [("desk", "quick"), ("small", "screen"), ("old", "webp")];
 
 /// A recorded product and a browser; else notes why not.
 async fn recorded() -> Result<Option<(Product, Browser)>> {

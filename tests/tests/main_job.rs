@@ -63,7 +63,7 @@ fn every_tile_size_and_codec_is_exact() -> Result<()> {
     }
     let files = pictures(&folder)?;
     for tile in ["8", "16", "32", "64", "128"] {
-        for codec in ["webp", "screen"] {
+        for codec in ["webp", "screen", "quick"] {
             let stream = format!("{codec}-{tile}");
             let options = ["--tile", tile, "--codec", codec];
             product.run_ok(&import(text(&folder), &stream, &options))?;

@@ -100,7 +100,7 @@ impl Place {
         let domain = DomainKey::derive(SECRET);
         let settings = Settings {
             tile: TileSize::new(16)?,
-            codec: Codec::Screen,
+            codec: Codec::DEFAULT,
             interval_ms: 10_000,
             domain: domain.clone(),
             budget: SeekBudget::default(),

@@ -101,7 +101,7 @@ const OUTPUTS: [Step; 9] = [
 fn recorder() -> Result<Recorder> {
     let settings = Settings {
         tile: TileSize::new(16)?,
-        codec: Codec::Screen,
+        codec: Codec::DEFAULT,
         interval_ms: 10_000,
         domain: DomainKey::new([1; 32]),
         budget: SeekBudget::default(),

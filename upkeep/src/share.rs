@@ -46,7 +46,7 @@ pub struct Sharing {
 impl Sharing {
     /// The defaults, with this key.
     pub fn new(key: DomainKey) -> Self {
-        Self { key, streams: 2, codec: Codec::Screen, pack_pixels: 524_288 }
+        Self { key, streams: 2, codec: Codec::DEFAULT, pack_pixels: 524_288 }
     }
 }
 

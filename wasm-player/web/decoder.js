@@ -1,13 +1,13 @@
 // A decoder: a Web Worker that turns stored packs into tiles, so that the page's own thread stays
 // free. The page sends its compiled module first, then packs.
 
-import init, { decodePack, memoryBytes, needsWebp } from "./player.js";
+import init, { decodePack, memoryBytes, needsCodecs } from "./player.js";
 
-/** The module for packs coded as WebP, once one came. */
-let webp = null;
+/** The module for packs of other codecs, once one came. */
+let codecs = null;
 
-async function loadWebp() {
-  const module = await import("./webp.js");
+async function loadCodecs() {
+  const module = await import("./codecs.js");
   await module.default();
   return module;
 }
@@ -24,9 +24,9 @@ onmessage = async ({ data }) => {
   }
   let decode = decodePack;
   let memory = memoryBytes;
-  if (needsWebp(data.bytes)) {
+  if (needsCodecs(data.bytes)) {
     try {
-      const module = await (webp ??= loadWebp());
+      const module = await (codecs ??= loadCodecs());
       decode = module.decodePack;
       memory = () => memoryBytes() + module.memoryBytes();
     } catch (error) {

@@ -10,7 +10,7 @@ const early = Array.from({ length: count }, startEarly);
 
 /** The program, once it runs. */
 export const program = init().then((module) => {
-  startDecoders(() => early.shift()?.() ?? spawnDecoder(), loadWebp, count);
+  startDecoders(() => early.shift()?.() ?? spawnDecoder(), loadCodecs, count);
   isReady = true;
   return module;
 });
@@ -56,8 +56,8 @@ export function askAhead(source, stream, token) {
 }
 
 /** What decodes packs coded as WebP, which few streams have. */
-async function loadWebp() {
-  const module = await import("./webp.js");
+async function loadCodecs() {
+  const module = await import("./codecs.js");
   await module.default();
   return module;
 }

@@ -31,7 +31,7 @@ struct Module {
 
 const PLAYER: Module = Module { package: "deskreel-player", name: "player" };
 /// Loaded only by who meets a pack coded as WebP.
-const WEBP: Module = Module { package: "deskreel-webp", name: "webp" };
+const CODECS: Module = Module { package: "deskreel-codecs", name: "codecs" };
 
 /// Arguments of `wasm`.
 #[derive(clap::Args, Default)]
@@ -67,7 +67,7 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     if !has_wasm_target() {
         bail!("the Rust target {WASM_TARGET} is missing: run `cargo xtask setup`");
     }
-    let modules = [(&PLAYER, compile(repo, &PLAYER, args)?), (&WEBP, compile(repo, &WEBP, args)?)];
+    let modules = [(&PLAYER, compile(repo, &PLAYER, args)?), (&CODECS, compile(repo, &CODECS, args)?)];
 
     // Made beside the old folder and swapped in when complete, so that a failure leaves
     // the last good player in place.
@@ -195,7 +195,7 @@ fn pack(folder: &Path) -> Result<(u64, u64)> {
             continue;
         }
         let is_first =
-            path.file_stem().is_none_or(|stem| !stem.to_string_lossy().starts_with(WEBP.name));
+            path.file_stem().is_none_or(|stem| !stem.to_string_lossy().starts_with(CODECS.name));
         let bytes = fs::read(&path)?;
         let mut gzip = Vec::new();
         // As few bytes as gzip can do: some seconds, once.
@@ -260,7 +260,7 @@ mod tests {
         fs::write(folder.path().join("a.js"), "let a;".repeat(99)).unwrap();
         fs::write(folder.path().join("a.d.ts"), "type").unwrap();
         // Loaded later, by few.
-        fs::write(folder.path().join("webp.js"), "let b;").unwrap();
+        fs::write(folder.path().join("codecs.js"), "let b;").unwrap();
         let (gzipped, brotlied) = pack(folder.path()).unwrap();
         let packed = fs::read(folder.path().join("a.js.gz")).unwrap();
         assert_eq!(gzipped, packed.len() as u64);

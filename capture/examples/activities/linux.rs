@@ -52,7 +52,7 @@ fn measure(activity: &str, width: u16, height: u16) -> (f64, f64) {
     let mut source = X11Source::open(Some(&server.display)).expect("the display opens");
     let settings = Settings {
         tile: TileSize::new(DEFAULT_TILE).expect("a tile size"),
-        codec: Codec::Screen,
+        codec: Codec::DEFAULT,
         interval_ms: 10_000,
         domain: DomainKey::new([0; 32]),
         budget: SeekBudget::default(),

@@ -9,7 +9,7 @@ use deskreel_format::codec::Codec;
 use deskreel_format::{DomainKey, Limits, Segment, TileSize};
 use serde::Serialize;
 
-use super::common::{DEFAULT_CODEC, DEFAULT_PACK_PIXELS, DEFAULT_TILE, Failure, print, progress};
+use super::common::{DEFAULT_PACK_PIXELS, DEFAULT_TILE, Failure, print, progress};
 use crate::agent::LEASE_MS;
 use crate::config::parse_duration;
 use crate::core::budget::SeekBudget;
@@ -115,8 +115,7 @@ pub(super) async fn run(args: Args) -> Result<u8, Failure> {
     let count = args.count.unwrap_or(available).min(available);
     let pause = args.live.is_some().then(|| Duration::from_millis(interval_ms.into()));
     let tile = TileSize::new(DEFAULT_TILE).map_err(Failure::usage)?;
-    let codec = Codec::ALL.into_iter().find(|codec| codec.name() == DEFAULT_CODEC);
-    let codec = codec.unwrap_or(Codec::Screen);
+    let codec = Codec::DEFAULT;
     let mut candidates = if args.curve { Vec::new() } else { Candidate::all(tile, codec) };
     if args.curve {
         let budgets = [SeekBudget::NONE, SeekBudget::default()];

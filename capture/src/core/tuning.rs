@@ -194,7 +194,7 @@ mod tests {
 
     fn trial(bytes: Vec<u64>) -> Trial {
         let tile = TileSize::new(16).unwrap();
-        let candidate = Candidate { tile, codec: Codec::Screen, budget: SeekBudget::default() };
+        let candidate = Candidate { tile, codec: Codec::DEFAULT, budget: SeekBudget::default() };
         let (seek_bytes, seek_requests) = (bytes.clone(), vec![3; bytes.len()]);
         Trial { candidate, bytes, seek_bytes, seek_requests, busy_ms: 30.0 }
     }

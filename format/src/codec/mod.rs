@@ -1,10 +1,17 @@
 //! How the pixels of a pack become bytes. A byte in the pack's header names the codec, so better
 //! ones can come without touching anything else.
 
-pub mod screen;
+mod model;
+mod payload;
+mod quick;
+mod rows;
+mod screen;
+mod sheet;
 #[cfg(test)]
 mod tests;
 pub mod webp;
+
+pub use payload::{PayloadError, TILE_EDGES};
 
 use crate::{FormatError, TileSize};
 
@@ -22,18 +29,24 @@ pub struct TilePos {
 pub enum Codec {
     /// Lossless WebP of a row-major atlas.
     Webp,
-    /// Deskreel's own coder of screen pixels.
+    /// Deskreel's own coder of screen pixels that stores fewest bytes.
     Screen,
+    /// Deskreel's own coder of screen pixels that decodes fast.
+    Quick,
 }
 
 impl Codec {
     /// Every codec, by code.
-    pub const ALL: [Self; 2] = [Self::Webp, Self::Screen];
+    pub const ALL: [Self; 3] = [Self::Webp, Self::Screen, Self::Quick];
+
+    /// The one to use unless another is asked for.
+    pub const DEFAULT: Self = Self::Quick;
 
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Webp => 1,
             Self::Screen => 2,
+            Self::Quick => 3,
         }
     }
 
@@ -46,6 +59,7 @@ impl Codec {
         match self {
             Self::Webp => "webp",
             Self::Screen => "screen",
+            Self::Quick => "quick",
         }
     }
 
@@ -57,7 +71,8 @@ impl Codec {
     ) -> Result<Vec<u8>, FormatError> {
         match self {
             Self::Webp => webp::encode(tile, positions.len(), rgb),
-            Self::Screen => Ok(screen::encode(tile.pixels(), positions, rgb)?),
+            Self::Screen => Ok(payload::encode::<screen::Pixels>(tile.pixels(), positions, rgb)?),
+            Self::Quick => Ok(payload::encode::<quick::Pixels>(tile.pixels(), positions, rgb)?),
         }
     }
 
@@ -69,7 +84,15 @@ impl Codec {
     ) -> Result<Vec<u8>, FormatError> {
         match self {
             Self::Webp => webp::decode(payload, tile, tiles),
-            Self::Screen => Ok(screen::decode(payload, tile.pixels(), tiles)?),
+            #[cfg(feature = "decode-all")]
+            Self::Screen => Ok(payload::decode::<screen::Pixels>(payload, tile.pixels(), tiles)?),
+            #[cfg(not(feature = "decode-all"))]
+            Self::Screen => Err(FormatError::Invalid {
+                what: "screen pack",
+                at: 0,
+                reason: "this build cannot read it",
+            }),
+            Self::Quick => Ok(payload::decode::<quick::Pixels>(payload, tile.pixels(), tiles)?),
         }
     }
 }

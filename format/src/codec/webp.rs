@@ -6,14 +6,14 @@ fn invalid(reason: &'static str) -> FormatError {
     FormatError::Invalid { what: "WebP pack", at: 0, reason }
 }
 
-/// Builds without the feature `decode-webp` cannot read it.
-#[cfg(not(feature = "decode-webp"))]
+/// Builds without the feature `decode-all` cannot read it.
+#[cfg(not(feature = "decode-all"))]
 pub(crate) fn decode(_: &[u8], _: TileSize, _: usize) -> Result<Vec<u8>, FormatError> {
     Err(invalid("this build cannot read WebP"))
 }
 
 /// Columns and rows of the atlas of `tiles` tiles.
-#[cfg(feature = "decode-webp")]
+#[cfg(feature = "decode-all")]
 fn atlas(tiles: usize) -> (usize, usize) {
     let root = tiles.isqrt();
     let cols = if root * root < tiles { root + 1 } else { root }.max(1);
@@ -22,7 +22,7 @@ fn atlas(tiles: usize) -> (usize, usize) {
 
 /// Copies between the slot order and the atlas: calls `row(slot_byte, atlas_byte, bytes)` for each
 /// row of pixels of each tile.
-#[cfg(feature = "decode-webp")]
+#[cfg(feature = "decode-all")]
 fn rows(tile: TileSize, tiles: usize, cols: usize, mut row: impl FnMut(usize, usize, usize)) {
     let side = tile.pixels() as usize;
     for slot in 0..tiles {
@@ -61,7 +61,7 @@ pub(crate) fn encode(_: TileSize, _: usize, _: &[u8]) -> Result<Vec<u8>, FormatE
 }
 
 /// Decodes in pure Rust.
-#[cfg(feature = "decode-webp")]
+#[cfg(feature = "decode-all")]
 pub(crate) fn decode(payload: &[u8], tile: TileSize, tiles: usize) -> Result<Vec<u8>, FormatError> {
     let (cols, lines) = atlas(tiles);
     let side = tile.pixels() as usize;

@@ -188,7 +188,7 @@ fn said<T>(result: Result<T, FormatError>) -> Result<T, FormatError> {
             | FormatError::Invalid { what, .. }
             | FormatError::Limit { what, .. }
             | FormatError::Name { what, .. } => *what,
-            FormatError::Screen(_) => "screen pack",
+            FormatError::Payload(_) => "pack",
             _ => "",
         };
         assert!(!named.is_empty() && text.contains(named), "{text}");

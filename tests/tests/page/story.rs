@@ -80,7 +80,7 @@ pub(crate) async fn record(product: &Product, stream: &str, end_ms: u64) -> Resu
     let stream = StreamName::parse(stream)?;
     let settings = Settings {
         tile: TileSize::new(16)?,
-        codec: Codec::Screen,
+        codec: Codec::DEFAULT,
         interval_ms: INTERVAL_MS as u32,
         domain: DomainKey::new([5; 32]),
         budget: SeekBudget::default(),

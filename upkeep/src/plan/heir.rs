@@ -220,7 +220,7 @@ impl<'a> Heir<'a> {
                 rgb.extend_from_slice(self.decoded[pack].tile(*slot).ok_or(lost)?);
             }
             let positions: Vec<TilePos> = chunk.iter().map(|(_, position)| *position).collect();
-            let coded = Pack::encode(Codec::Screen, size, &positions, &rgb)?;
+            let coded = Pack::encode(Codec::DEFAULT, size, &positions, &rgb)?;
             let pack = self.add(coded, chunk.len() as u32);
             for (slot, (tile, _)) in chunk.iter().enumerate() {
                 self.tiles.insert(*tile, (pack, slot as u32));

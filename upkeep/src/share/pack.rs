@@ -89,7 +89,7 @@ mod tests {
             rgb: vec![id; tile.tile_bytes()],
         };
         // Two screens of a full row of 5 and of 4 tiles in packs of 3.
-        let mut packer = Packer::new(Codec::Screen, tile, 3 * 64);
+        let mut packer = Packer::new(Codec::DEFAULT, tile, 3 * 64);
         packer.add((0..5).map(|id| made(id, 7, id.into())).collect()).unwrap();
         packer.add((5..9).map(|id| made(id, 0, u32::from(id) - 5)).collect()).unwrap();
         packer.add(Vec::new()).unwrap();

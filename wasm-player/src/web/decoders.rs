@@ -38,8 +38,8 @@ struct Pool {
     work: HashMap<u32, Work>,
     next: u32,
     players: Vec<Weak<Shell>>,
-    /// Gives a promise of the module for WebP.
-    webp: Option<Function>,
+    /// Gives a promise of the module for other codecs than the usual one.
+    codecs: Option<Function>,
 }
 
 struct Member {
@@ -63,14 +63,14 @@ struct Work {
     id: DecodeId,
 }
 
-/// Starts up to `count` decoders; `spawn` makes a worker, `webp` loads the module for packs that
-/// [`needs_webp`]. Only the first call of a page counts.
+/// Starts up to `count` decoders; `spawn` makes a worker, `codecs` loads the module for packs that
+/// [`needs_codecs`]. Only the first call of a page counts.
 #[wasm_bindgen(js_name = startDecoders)]
-pub fn start_decoders(spawn: &Function, webp: Function, count: u32) {
+pub fn start_decoders(spawn: &Function, codecs: Function, count: u32) {
     if POOL.with_borrow(|pool| !pool.members.is_empty()) {
         return;
     }
-    POOL.with_borrow_mut(|pool| pool.webp = Some(webp));
+    POOL.with_borrow_mut(|pool| pool.codecs = Some(codecs));
     for number in 0..count as usize {
         match start(spawn, number) {
             Ok(member) => POOL.with_borrow_mut(|pool| pool.members.push(member)),
@@ -230,17 +230,17 @@ pub fn decode_pack(bytes: Vec<u8>, tile: u32, tiles: u32) -> Result<Vec<u8>, JsV
     decoded.map_err(|error| error.to_string().into())
 }
 
-/// Whether a pack is coded as WebP: the module `webp.js` decodes it, this one does not.
-#[wasm_bindgen(js_name = needsWebp)]
-pub fn needs_webp(bytes: &[u8]) -> bool {
-    Pack::codec(bytes) == Some(Codec::Webp)
+/// Whether a pack has another than the usual codec: the module `codecs.js` decodes it, this one does not.
+#[wasm_bindgen(js_name = needsCodecs)]
+pub fn needs_codecs(bytes: &[u8]) -> bool {
+    Pack::codec(bytes).is_some_and(|codec| codec != Codec::DEFAULT)
 }
 
-/// Decodes on the page's own thread what [`needs_webp`], once that module is here.
-pub(super) fn decode_webp(player: &Rc<Shell>, id: DecodeId, job: DecodeJob) {
+/// Decodes on the page's own thread what [`needs_codecs`], once that module is here.
+pub(super) fn decode_late(player: &Rc<Shell>, id: DecodeId, job: DecodeJob) {
     let player = Rc::downgrade(player);
     spawn_local(async move {
-        let tiles = by_webp(&job).await.map_err(|error| match error.as_string() {
+        let tiles = by_codecs(&job).await.map_err(|error| match error.as_string() {
             Some(text) => text,
             None => format!("its decoder cannot be loaded: {error:?}"),
         });
@@ -250,8 +250,8 @@ pub(super) fn decode_webp(player: &Rc<Shell>, id: DecodeId, job: DecodeJob) {
     });
 }
 
-async fn by_webp(job: &DecodeJob) -> Result<Vec<u8>, JsValue> {
-    let load = POOL.with_borrow(|pool| pool.webp.clone()).ok_or("there is no decoder of WebP")?;
+async fn by_codecs(job: &DecodeJob) -> Result<Vec<u8>, JsValue> {
+    let load = POOL.with_borrow(|pool| pool.codecs.clone()).ok_or("there is no decoder of its codec")?;
     let module = JsFuture::from(Promise::resolve(&load.call0(&JsValue::NULL)?)).await?;
     let decode: Function = Reflect::get(&module, &"decodePack".into())?.dyn_into()?;
     let bytes = Uint8Array::from(job.bytes.as_slice());

@@ -101,8 +101,8 @@ impl Shell {
     fn do_task(self: &Rc<Self>) {
         let task = self.queue.borrow_mut().pop_front();
         match task {
-            Some(Task::Decode(id, job)) if decoders::needs_webp(&job.bytes) => {
-                decoders::decode_webp(self, id, job);
+            Some(Task::Decode(id, job)) if decoders::needs_codecs(&job.bytes) => {
+                decoders::decode_late(self, id, job);
             }
             Some(Task::Decode(id, job)) => {
                 let tiles = job.decode(&Config::limits()).map_err(|error| error.to_string());

@@ -17,7 +17,7 @@ const TARGET: &str = "es2022";
 /// The scripts that stay, each with what others load of it; what else they import goes into them.
 const ENTRIES: [&str; 3] = ["page.js", "deskreel-player.js", "decoder.js"];
 /// Scripts that are made by other tools and stay as well.
-const APART: [&str; 2] = ["player.js", "webp.js"];
+const APART: [&str; 2] = ["player.js", "codecs.js"];
 
 /// esbuild, ready to run.
 pub(super) struct Minifier {

@@ -18,7 +18,7 @@ const ELEMENT: &str = "deskreel-player.js";
 /// What workers load.
 const WORKER: &str = "decoder.js";
 /// What few pages ever load, and none at first.
-const LATE: &str = "webp.js";
+const LATE: &str = "codecs.js";
 /// How the generated code fetches the module.
 const FETCH: &str = "fetch(module_or_path)";
 

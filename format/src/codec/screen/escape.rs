@@ -5,8 +5,8 @@
 use super::counters::scatter;
 use super::lettering::Lettering;
 use super::photo::{Photo, Residuals};
-use super::pixels::Around;
 use super::range::Coder;
+use crate::codec::rows::{Around, photo_cost, roughness};
 
 /// Bits the lettering coder is taken to need for a colour it has met.
 const KNOWN_COST: i32 = 10;
@@ -88,37 +88,4 @@ impl Escape {
         *savings += (saved * 256 - *savings) >> 5;
         colour
     }
-}
-
-/// How far W, N, NW and NE differ: the largest spread in a channel as 0, 1-15, 16-31, 32-63,
-/// 64-127, 128 and more.
-fn roughness(a: &Around) -> usize {
-    let near = [a.w, a.n, a.nw, a.ne];
-    let mut most = 0;
-    for shift in [16, 8, 0] {
-        let channel = near.map(|colour| colour >> shift & 255);
-        let low = channel.into_iter().fold(255, u32::min);
-        let high = channel.into_iter().fold(0, u32::max);
-        most = most.max(high - low);
-    }
-    if most == 0 { 0 } else { 1 + (32 - (most >> 4).leading_zeros()) as usize }
-}
-
-/// About the bits the photo coder needs for a colour: residuals against the gradient within
-/// W and N, red and blue less green.
-fn photo_cost(colour: u32, a: &Around) -> i32 {
-    let green = |v: u32| (v >> 8 & 255) as i32;
-    let mut cost = 3;
-    for shift in [8, 16, 0] {
-        let of = |v: u32| (v >> shift & 255) as i32 - if shift == 8 { 0 } else { green(v) };
-        let residual = of(colour) - gradient(of(a.w), of(a.n), of(a.nw));
-        cost += 2 * (32 - residual.unsigned_abs().leading_zeros() as i32);
-    }
-    cost
-}
-
-/// W + N - NW kept between W and N.
-#[inline(always)]
-pub(super) fn gradient(w: i32, n: i32, nw: i32) -> i32 {
-    (w + n - nw).clamp(w.min(n), w.max(n))
 }

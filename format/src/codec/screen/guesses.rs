@@ -1,7 +1,7 @@
 //! Candidate colours: what followed the last time in like surroundings, then the neighbours.
 
 use super::counters::scatter;
-use super::pixels::Around;
+use crate::codec::rows::Around;
 
 /// More candidates than this are not tried.
 const MAX_CANDIDATES: usize = 4;

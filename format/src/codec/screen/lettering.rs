@@ -3,8 +3,8 @@
 
 use super::counters::{Lines, hash};
 use super::logistic::Mixer;
-use super::pixels::Around;
 use super::range::Coder;
+use crate::codec::rows::Around;
 
 /// State of the lettering coder.
 pub(super) struct Lettering {

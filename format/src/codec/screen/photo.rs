@@ -2,10 +2,9 @@
 //! prediction, green first, red and blue less green.
 
 use super::counters::Dense;
-use super::escape::gradient;
 use super::logistic::Mixer;
-use super::pixels::Around;
 use super::range::Coder;
+use crate::codec::rows::{Around, gradient};
 
 /// What an escaped pixel leaves behind for those after it.
 #[derive(Clone, Copy, Default)]

@@ -3,65 +3,17 @@
 //! Three stages, the cheapest first: a flag for a whole run that continues a flat area; a few
 //! candidate colours, each with one decision; the escape, which spells the colour out.
 
-use super::counters::{Hashed, hash};
+use super::counters::{Dense, Hashed, hash};
 use super::escape::{Escape, Nearby};
 use super::guesses::{Found, Guesses};
 use super::logistic::Mixer;
-use super::range::Coder;
+use super::range::{Coder, Reader, Writer};
+use crate::codec::model::Model;
+use crate::codec::rows::{Around, BORDER, MIN_RUN, Rows, run_length};
 
-/// Pixels of border at either side of a row, so that no neighbour needs a check.
-pub(super) const BORDER: usize = 4;
-
-/// What the first row has above it.
-const WHITE: u32 = 0xff_ffff;
-
-/// Shorter runs are not worth a decision.
-const MIN_RUN: usize = 3;
-
-/// The colours around a pixel, named by compass; doubled letters lie two away.
-#[derive(Clone, Copy)]
-pub(super) struct Around {
-    pub(super) w: u32,
-    pub(super) ww: u32,
-    pub(super) n: u32,
-    pub(super) nw: u32,
-    pub(super) nww: u32,
-    pub(super) ne: u32,
-    pub(super) nn: u32,
-    pub(super) nne: u32,
-}
-
-impl Around {
-    #[inline(always)]
-    fn of(x: usize, row: &[u32], up: &[u32], up2: &[u32]) -> Self {
-        Self {
-            w: row[x - 1],
-            ww: row[x - 2],
-            n: up[x],
-            nw: up[x - 1],
-            nww: up[x - 2],
-            ne: up[x + 1],
-            nn: up2[x],
-            nne: up2[x + 1],
-        }
-    }
-
-    /// Which neighbours are equal, in six bits.
-    #[inline(always)]
-    fn pattern(&self) -> u32 {
-        u32::from(self.w == self.n)
-            | u32::from(self.n == self.nw) << 1
-            | u32::from(self.n == self.ne) << 2
-            | u32::from(self.w == self.ww) << 3
-            | u32::from(self.n == self.nn) << 4
-            | u32::from(self.w == self.nw) << 5
-    }
-}
-
-/// The state of the whole model. Rows are colours (0xRRGGBB) with `BORDER` at either side; the
-/// first is the current one, the others are one and two above.
-pub(super) struct Pixels {
-    rows: [Vec<u32>; 3],
+/// The state of the whole model.
+pub(in crate::codec) struct Pixels {
+    rows: Rows,
     counters: Hashed,
     runs: Mixer<5>,
     hits: Mixer<6>,
@@ -72,12 +24,33 @@ pub(super) struct Pixels {
     surprises: u32,
 }
 
-impl Pixels {
-    /// A model for a sheet `width` pixels wide that holds `pixels` pixels: tables grow with them.
-    pub(super) fn new(width: usize, pixels: usize) -> Self {
+/// Which cells hold a tile: counters that need no mixing.
+pub(in crate::codec) struct Flags {
+    counters: Dense<1>,
+    mixer: Mixer<1>,
+}
+
+impl Default for Flags {
+    fn default() -> Self {
+        Self { counters: Dense::new(16), mixer: Mixer::new(1, 1 << 14, 0) }
+    }
+}
+
+impl Flags {
+    fn code<C: Coder>(&mut self, coder: &mut C, context: usize, held: bool) -> bool {
+        self.counters.code((coder, &mut self.mixer), [context], 0, held)
+    }
+}
+
+impl Model for Pixels {
+    type Writer = Writer;
+    type Reader<'a> = Reader<'a>;
+    type Flags = Flags;
+
+    fn new(width: usize, pixels: usize) -> Self {
         let bits = (usize::BITS - pixels.leading_zeros()).clamp(12, 18);
         Self {
-            rows: std::array::from_fn(|_| vec![WHITE; width + 2 * BORDER]),
+            rows: Rows::new(width),
             counters: Hashed::new(bits.min(16)),
             runs: Mixer::new(16, 4700, 14),
             hits: Mixer::new(256, 4700, 14),
@@ -88,40 +61,37 @@ impl Pixels {
         }
     }
 
-    /// Moves on to the next pixel row.
-    pub(super) fn next_row(&mut self) {
-        self.rows.rotate_right(1);
+    fn rows(&mut self) -> &mut Rows {
+        &mut self.rows
+    }
+
+    fn next_row(&mut self) {
+        self.rows.next_row();
         self.escape.next_row();
     }
 
-    /// Paints the gap `from..to` of the current row, where the sheet has no tiles: with the last
-    /// pixel before it or, at the row's start, with the one above the next span. The two pixels
-    /// before a span always continue that one downwards.
-    pub(super) fn gap(&mut self, from: usize, to: usize) {
-        let [row, up, _] = &mut self.rows;
-        let (from, to) = (from + BORDER, to + BORDER);
-        let next = up[to];
-        let paint = if from == BORDER { next } else { row[from - 1] };
-        row[from..to].fill(paint);
-        row[to - 2..to].fill(next);
+    fn write_span(&mut self, writer: &mut Writer, from: usize, to: usize) {
+        self.span(writer, from, to);
     }
 
-    /// Paints what is right of the row's last span, which ends at `from`.
-    pub(super) fn end_row(&mut self, from: usize) {
-        let row = &mut self.rows[0];
-        let paint = row[from + BORDER - 1];
-        row[from + BORDER..].fill(paint);
+    fn read_span(&mut self, reader: &mut Reader<'_>, from: usize, to: usize) {
+        self.span(reader, from, to);
     }
 
-    /// The current row's pixels without its left border.
-    pub(super) fn row(&mut self) -> &mut [u32] {
-        &mut self.rows[0][BORDER..]
+    fn write_flag(flags: &mut Flags, writer: &mut Writer, context: usize, held: bool) {
+        flags.code(writer, context, held);
     }
 
+    fn read_flag(flags: &mut Flags, reader: &mut Reader<'_>, context: usize) -> bool {
+        flags.code(reader, context, false)
+    }
+}
+
+impl Pixels {
     /// Codes the pixels `from..to` of the current row. A writer has put the true colours there; a
     /// reader finds them there afterwards.
-    pub(super) fn span<C: Coder>(&mut self, coder: &mut C, from: usize, to: usize) {
-        let [mut row, up, up2] = std::mem::take(&mut self.rows);
+    fn span<C: Coder>(&mut self, coder: &mut C, from: usize, to: usize) {
+        let [mut row, up, up2] = std::mem::take(&mut self.rows.lines);
         let end = to + BORDER;
         let mut x = from + BORDER;
         // Up to here a run is known to break somewhere: no use asking again before it has.
@@ -149,7 +119,7 @@ impl Pixels {
                 doubtful = x;
             }
         }
-        self.rows = [row, up, up2];
+        self.rows.lines = [row, up, up2];
     }
 
     /// Codes whether the next `len` pixels all have the flat area's colour.
@@ -238,14 +208,5 @@ impl Pixels {
         ];
         let hopeless = C::WRITES && guesses.candidates(a).all(|colour| colour != truth);
         self.counters.code((coder, &mut self.direct), contexts, 4, escapes, hopeless)
-    }
-}
-
-/// How many pixels a run of `colour` may take, judged by the row above: up to the last pixel
-/// whose right neighbour there still has the colour, or to the end.
-fn run_length(colour: u32, above: &[u32]) -> usize {
-    match above.iter().position(|&c| c != colour) {
-        Some(end) => end - 1,
-        None => above.len(),
     }
 }

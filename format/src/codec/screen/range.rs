@@ -1,5 +1,7 @@
 //! Binary range coder: one decision at a time, each with its own 16-bit probability.
 
+use crate::codec::model::{Ending, Reads, Writes};
+
 /// Either side of the coder. The model runs the same code for both: an encoder is told each
 /// decision, a decoder finds it out.
 pub(super) trait Coder {
@@ -18,21 +20,20 @@ fn cut(low: u32, high: u32, p: u32) -> u32 {
 }
 
 /// Turns decisions into bytes.
-pub(super) struct Writer {
+pub(in crate::codec) struct Writer {
     low: u32,
     high: u32,
     out: Vec<u8>,
 }
 
-impl Writer {
-    /// Starts a stream behind `header`.
-    pub(super) fn new(header: Vec<u8>) -> Self {
+impl Writes for Writer {
+    fn new(header: Vec<u8>) -> Self {
         Self { low: 0, high: u32::MAX, out: header }
     }
 
-    /// Ends the stream. One byte is enough: followed by zeros it lies inside the interval, because
-    /// the first bytes of `low` and `high` differ.
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    /// One byte is enough: followed by zeros it lies inside the interval, because the first bytes of
+    /// `low` and `high` differ.
+    fn finish(mut self) -> Vec<u8> {
         self.out.push((self.high >> 24) as u8);
         self.out
     }
@@ -58,22 +59,11 @@ impl Coder for Writer {
     }
 }
 
-/// How a stream that was read to its last decision ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// Exactly where and how the writer ended it.
-    Clean,
-    /// Bytes were missing.
-    Short,
-    /// Bytes were left over, or the last one is not the writer's.
-    Foreign,
-}
-
 /// A reader is four bytes ahead of the writer, which ends with one: three are made up.
 const BEYOND_END: u32 = 3;
 
 /// Turns bytes back into decisions; zeros follow the last byte.
-pub(super) struct Reader<'a> {
+pub(in crate::codec) struct Reader<'a> {
     low: u32,
     high: u32,
     window: u32,
@@ -81,8 +71,8 @@ pub(super) struct Reader<'a> {
     missing: u32,
 }
 
-impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+impl<'a> Reads<'a> for Reader<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
         let mut reader = Self { low: 0, high: u32::MAX, window: 0, rest: bytes.iter(), missing: 0 };
         for _ in 0..4 {
             reader.shift();
@@ -90,13 +80,11 @@ impl<'a> Reader<'a> {
         reader
     }
 
-    /// Whether the stream ended long ago, so that further decisions mean nothing.
-    pub(super) fn is_exhausted(&self) -> bool {
+    fn is_exhausted(&self) -> bool {
         self.missing > BEYOND_END
     }
 
-    /// Judges the end of the stream once the last decision is read.
-    pub(super) fn ending(&self) -> Ending {
+    fn ending(&self) -> Ending {
         if self.is_exhausted() {
             Ending::Short
         } else if self.missing < BEYOND_END || self.window != self.high & 0xff00_0000 {
@@ -105,7 +93,9 @@ impl<'a> Reader<'a> {
             Ending::Clean
         }
     }
+}
 
+impl Reader<'_> {
     #[inline(always)]
     fn shift(&mut self) {
         let byte = self.rest.next().copied().unwrap_or_else(|| {

@@ -29,7 +29,7 @@ pub(super) async fn hour(
 ) -> Result<()> {
     let settings = Settings {
         tile: TileSize::new(16)?,
-        codec: Codec::Screen,
+        codec: Codec::DEFAULT,
         interval_ms: INTERVAL_MS as u32,
         domain: DomainKey::new([3; 32]),
         budget: SeekBudget::default(),

@@ -5,9 +5,6 @@
 //! before the pixels.
 
 use super::TilePos;
-use super::counters::Dense;
-use super::logistic::Mixer;
-use super::range::Coder;
 
 /// A sheet may have this many cells for each tile; sparser arrangements are laid out anew.
 const CELLS_PER_TILE: usize = 64;
@@ -73,43 +70,42 @@ impl Sheet {
             && cells.is_some_and(|cells| cells >= count && cells / CELLS_PER_TILE <= count)
     }
 
-    /// Writes which cells hold a tile.
-    pub(super) fn write<C: Coder>(&self, coder: &mut C) {
+    /// Tells `flag` which cells hold a tile: see [`walk_cells`].
+    pub(super) fn write(&self, mut flag: impl FnMut(usize, bool)) {
         let mut cells = vec![false; self.cols * self.rows];
         for (row, span) in &self.spans {
             cells[row * self.cols + span.col..][..span.len].fill(true);
         }
         let mut cells = cells.into_iter();
-        walk_cells(coder, self.cols, self.rows, || cells.next().unwrap_or(false), |_, _, _| true);
+        let mut told = |context| {
+            let held = cells.next().unwrap_or(false);
+            flag(context, held);
+            held
+        };
+        walk_cells(self.cols, self.rows, &mut told, |_, _, _| true);
     }
 
-    /// Reads which cells hold a tile; `None` unless they are `count` and leave no row or column
+    /// Asks `flag` which cells hold a tile; `None` unless they are `count` and leave no row or column
     /// empty. The caller has checked `fits(cols, rows, count)`.
-    pub(super) fn read<C: Coder>(
-        coder: &mut C,
+    pub(super) fn read(
         cols: usize,
         rows: usize,
         count: usize,
+        mut flag: impl FnMut(usize) -> bool,
     ) -> Option<Self> {
         let mut sheet = Self { cols, rows, spans: Vec::new() };
         let mut rows_used = vec![false; rows];
         let mut cols_used = vec![false; cols];
         let mut tiles = 0;
-        walk_cells(
-            coder,
-            cols,
-            rows,
-            || false,
-            |row, col, held| {
-                if held {
-                    tiles += 1;
-                    rows_used[row] = true;
-                    cols_used[col] = true;
-                    sheet.add(row, col);
-                }
-                tiles <= count
-            },
-        );
+        walk_cells(cols, rows, &mut flag, |row, col, held| {
+            if held {
+                tiles += 1;
+                rows_used[row] = true;
+                cols_used[col] = true;
+                sheet.add(row, col);
+            }
+            tiles <= count
+        });
         (tiles == count && rows_used.iter().chain(&cols_used).all(|&used| used)).then_some(sheet)
     }
 
@@ -123,17 +119,15 @@ impl Sheet {
     }
 }
 
-/// Codes one flag for each cell, row by row, predicted from the four cells around it that are
-/// known: left, above, above left, above right. `each` returns whether to go on.
-fn walk_cells<C: Coder>(
-    coder: &mut C,
+/// Goes over the cells row by row: `flag` says of each whether it holds a tile, and is given which of
+/// the four cells around it that are known do (left, above, above left, above right: bits 3 to 0).
+/// `each` returns whether to go on.
+fn walk_cells(
     cols: usize,
     rows: usize,
-    mut next: impl FnMut() -> bool,
+    flag: &mut impl FnMut(usize) -> bool,
     mut each: impl FnMut(usize, usize, bool) -> bool,
 ) {
-    let mut counters = Dense::<1>::new(16);
-    let mut mixer = Mixer::<1>::new(1, 1 << 14, 0);
     // One cell of border at either side.
     let mut above = vec![false; cols + 2];
     for row in 0..rows {
@@ -141,7 +135,7 @@ fn walk_cells<C: Coder>(
         for col in 0..cols {
             let around = [line[col], above[col + 1], above[col], above[col + 2]];
             let context = around.iter().fold(0, |context, &held| context << 1 | usize::from(held));
-            let held = counters.code((coder, &mut mixer), [context], 0, next());
+            let held = flag(context);
             line[col + 1] = held;
             if !each(row, col, held) {
                 return;

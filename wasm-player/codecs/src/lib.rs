@@ -1,4 +1,4 @@
-//! Decodes packs of codec 1, which few streams have: a module of its own, so that a first visit does
+//! Decodes packs of every codec but the usual one, which few streams have: a module of its own, so that a first visit does
 //! not pay for a decoder that it does not need.
 
 #![cfg(target_arch = "wasm32")]
