@@ -67,7 +67,8 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     if !has_wasm_target() {
         bail!("the Rust target {WASM_TARGET} is missing: run `cargo xtask setup`");
     }
-    let modules = [(&PLAYER, compile(repo, &PLAYER, args)?), (&CODECS, compile(repo, &CODECS, args)?)];
+    let modules =
+        [(&PLAYER, compile(repo, &PLAYER, args)?), (&CODECS, compile(repo, &CODECS, args)?)];
 
     // Made beside the old folder and swapped in when complete, so that a failure leaves
     // the last good player in place.

@@ -53,7 +53,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 0.005)]
     put_price: f64,
     /// KB that a cold seek may take at the 95th percentile
-    #[arg(long, default_value_t = 350)]
+    #[arg(long, default_value_t = 450)]
     seek_kb: u64,
     /// Requests that a cold seek may take
     #[arg(long, default_value_t = 32)]

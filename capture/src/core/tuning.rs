@@ -38,7 +38,7 @@ impl Candidate {
     /// Seek budgets from strict to lax, the default one left out.
     pub fn curve(tile: TileSize, codec: Codec) -> Vec<Self> {
         let usual = SeekBudget::default();
-        let strict = [(12, 200_000, 1.5), (16, 250_000, 2.0)];
+        let strict = [(12, 200_000, 1.5), (16, 250_000, 2.0), (16, 300_000, 2.0)];
         let lax =
             [(16, 400_000, 3.0), (28, 600_000, 4.0), (48, 800_000, 4.0), (64, 1_200_000, 6.0)];
         let budgets = strict.into_iter().chain(lax).map(|(packs, floor_bytes, factor)| {

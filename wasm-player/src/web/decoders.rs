@@ -251,7 +251,8 @@ pub(super) fn decode_late(player: &Rc<Shell>, id: DecodeId, job: DecodeJob) {
 }
 
 async fn by_codecs(job: &DecodeJob) -> Result<Vec<u8>, JsValue> {
-    let load = POOL.with_borrow(|pool| pool.codecs.clone()).ok_or("there is no decoder of its codec")?;
+    let load =
+        POOL.with_borrow(|pool| pool.codecs.clone()).ok_or("there is no decoder of its codec")?;
     let module = JsFuture::from(Promise::resolve(&load.call0(&JsValue::NULL)?)).await?;
     let decode: Function = Reflect::get(&module, &"decodePack".into())?.dyn_into()?;
     let bytes = Uint8Array::from(job.bytes.as_slice());
