@@ -74,11 +74,8 @@ impl Coder for Writer {
 
     #[inline(always)]
     fn code(&mut self, p: u32, bit: bool) -> bool {
-        if bit {
-            self.push(0, p)
-        } else {
-            self.push(p, WHOLE - p)
-        }
+        let (start, size) = if bit { (0, p) } else { (p, WHOLE - p) };
+        self.push(start, size);
         bit
     }
 
@@ -160,11 +157,8 @@ impl Coder for Reader<'_> {
     fn code(&mut self, p: u32, _: bool) -> bool {
         let at = self.state & (WHOLE - 1);
         let bit = at < p;
-        if bit {
-            self.step(0, p, at)
-        } else {
-            self.step(p, WHOLE - p, at)
-        }
+        let (start, size) = if bit { (0, p) } else { (p, WHOLE - p) };
+        self.step(start, size, at);
         bit
     }
 

@@ -91,15 +91,14 @@ pub(super) struct Lines {
 /// narrower one: what it has seen counts three times.
 static WEIGHTS: [[u8; 16]; 16] = {
     let mut weights = [[4; 16]; 16];
-    let mut a = 0;
+    let mut a = 0_usize;
     while a < 16 {
-        let mut b = 0;
+        let mut b = 0_usize;
         while b < 16 {
             let wide = if a == 0 { 0 } else { 2 + a };
             let narrow = if b == 0 { 0 } else { 2 + 3 * b };
-            let sum = wide + narrow;
-            if sum > 0 {
-                weights[a][b] = ((8 * narrow + sum / 2) / sum) as u8;
+            if let Some(share) = (8 * narrow + (wide + narrow) / 2).checked_div(wide + narrow) {
+                weights[a][b] = share as u8;
             }
             b += 1;
         }
