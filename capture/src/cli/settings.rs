@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(of("exclude").values, ["title=a", "class=b"]);
         assert_eq!(
             (of("codec").values, of("codec").source),
-            (vec!["screen".to_owned()], "default")
+            (vec![crate::cli::common::DEFAULT_CODEC.to_owned()], "default")
         );
         assert_eq!((of("token").is_set, of("token").source), (false, "not set"));
     }
