@@ -208,7 +208,7 @@ pub struct Recording {
 /// The default tile size, pixels; chosen in docs/MEASUREMENTS.md.
 pub const DEFAULT_TILE: u32 = 16;
 /// The default codec.
-pub const DEFAULT_CODEC: &str = "quick"; // Codec::DEFAULT
+pub const DEFAULT_CODEC: &str = Codec::DEFAULT.name();
 
 fn codec_names() -> clap::builder::PossibleValuesParser {
     clap::builder::PossibleValuesParser::new(Codec::ALL.map(Codec::name))

@@ -55,7 +55,7 @@ impl Codec {
     }
 
     /// The name that command lines use.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Webp => "webp",
             Self::Screen => "screen",

@@ -1,14 +1,14 @@
 //! What the codecs of screen pixels have in common: a model that predicts the pixels of a row, and the
 //! two sides of the coder that it drives.
 
-use super::rows::Rows;
+use super::rows::{Around, BORDER, MIN_RUN, Rows, run_length};
 
-/// Predicts pixels, and says so to either side of a coder. Both sides do the very same.
+/// What a codec knows of the pixels so far.
 pub(super) trait Model: Sized {
     /// The side that writes.
-    type Writer: Writes;
+    type Writer: Writes + Side;
     /// The side that reads.
-    type Reader<'a>: Reads<'a>;
+    type Reader<'a>: Reads<'a> + Side;
     /// What is known of the cells that hold a tile.
     type Flags: Default;
 
@@ -20,18 +20,66 @@ pub(super) trait Model: Sized {
 
     /// Moves on to the next pixel row.
     fn next_row(&mut self);
+}
 
-    /// Writes the pixels `from..to` of the current row, which holds them.
-    fn write_span(&mut self, writer: &mut Self::Writer, from: usize, to: usize);
+/// Either side of a coder: a writer is told each decision, a reader finds it out.
+pub(super) trait Side {
+    /// Whether this side knows the decisions beforehand.
+    const WRITES: bool;
+}
 
-    /// Reads the pixels `from..to` of the current row into it.
-    fn read_span(&mut self, reader: &mut Self::Reader<'_>, from: usize, to: usize);
+/// How a model drives a coder. Both sides do the very same; a reader ignores what it is told.
+pub(super) trait Codes<C: Side>: Model {
+    /// Codes whether the next `len` pixels all have the colour of the flat area that they continue;
+    /// `flat_above`: whether it goes on two rows above the last of them.
+    fn run(
+        &mut self,
+        coder: &mut C,
+        colour: u32,
+        len: usize,
+        flat_above: bool,
+        whole: bool,
+    ) -> bool;
 
-    /// Writes whether a cell holds a tile. `context` (0..16): which cells around it do.
-    fn write_flag(flags: &mut Self::Flags, writer: &mut Self::Writer, context: usize, held: bool);
+    /// Codes the colour of one pixel; `x` counts the border.
+    fn pixel(&mut self, coder: &mut C, truth: u32, x: usize, around: &Around) -> u32;
 
-    /// Reads what [`Model::write_flag`] wrote.
-    fn read_flag(flags: &mut Self::Flags, reader: &mut Self::Reader<'_>, context: usize) -> bool;
+    /// Codes whether a cell holds a tile. `context` (0..16): which cells around it do.
+    fn cell(flags: &mut Self::Flags, coder: &mut C, context: usize, held: bool) -> bool;
+}
+
+/// Codes the pixels `from..to` of the current row: runs that continue a flat area at once, all others
+/// singly. A writer has put the true colours there; a reader finds them there afterwards.
+pub(super) fn span<C: Side, M: Codes<C>>(model: &mut M, coder: &mut C, from: usize, to: usize) {
+    let [mut row, up, up2] = std::mem::take(&mut model.rows().lines);
+    let end = to + BORDER;
+    let mut x = from + BORDER;
+    // Up to here a run is known to break somewhere: no use asking again before it has.
+    let mut doubtful = 0;
+    while x < end {
+        let n = up[x];
+        if x >= doubtful
+            && [row[x - 1], row[x - 2], up[x - 1], up2[x]] == [n; 4]
+            && let len = run_length(n, &up[x..end])
+            && len >= MIN_RUN
+        {
+            let flat_above = up2[x + len - 1] == n;
+            let whole = C::WRITES && row[x..x + len].iter().all(|&c| c == n);
+            if model.run(coder, n, len, flat_above, whole) {
+                row[x..x + len].fill(n);
+                x += len;
+                continue;
+            }
+            doubtful = x + len;
+        }
+        let colour = model.pixel(coder, row[x], x, &Around::of(x, &row, &up, &up2));
+        row[x] = colour;
+        x += 1;
+        if colour != n && x < doubtful {
+            doubtful = x;
+        }
+    }
+    model.rows().lines = [row, up, up2];
 }
 
 /// Turns decisions into bytes.

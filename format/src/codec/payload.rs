@@ -5,7 +5,7 @@
 mod tests;
 
 use super::TilePos;
-use super::model::{Ending, Model, Reads, Writes};
+use super::model::{Codes, Ending, Model, Reads, Writes, span};
 use super::sheet::Sheet;
 
 /// Tile edges the codec knows, in pixels.
@@ -78,7 +78,7 @@ pub enum PayloadError {
 ///
 /// # Errors
 /// When the tile edge, the order or the length are not as said above.
-pub(super) fn encode<M: Model>(
+pub(super) fn encode<M: Model + Codes<<M as Model>::Writer>>(
     tile: u32,
     positions: &[TilePos],
     tiles: &[u8],
@@ -101,7 +101,9 @@ pub(super) fn encode<M: Model>(
             put_varint(&mut header, sheet.rows);
             let mut writer = M::Writer::new(header);
             let mut flags = M::Flags::default();
-            sheet.write(|context, held| M::write_flag(&mut flags, &mut writer, context, held));
+            sheet.write(|context, held| {
+                M::cell(&mut flags, &mut writer, context, held);
+            });
             (sheet, writer)
         }
         None => (Sheet::square(count), M::Writer::new(vec![SQUARE])),
@@ -115,7 +117,7 @@ pub(super) fn encode<M: Model>(
                 *pixel = u32::from_be_bytes([0, rgb[0], rgb[1], rgb[2]]);
             }
         }
-        model.write_span(&mut writer, strip.from, strip.to);
+        span(model, &mut writer, strip.from, strip.to);
         true
     });
     Ok(writer.finish())
@@ -126,7 +128,7 @@ pub(super) fn encode<M: Model>(
 /// # Errors
 /// When the payload is not what [`encode`] makes of that many tiles of that size. Damage inside
 /// the pixels is not always seen here; the pack's hash sees it.
-pub(super) fn decode<M: Model>(
+pub(super) fn decode<M: Model + for<'a> Codes<<M as Model>::Reader<'a>>>(
     bytes: &[u8],
     tile: u32,
     count: usize,
@@ -140,7 +142,7 @@ pub(super) fn decode<M: Model>(
     let edge = tile as usize;
     let mut tiles = vec![0; length];
     walk(&sheet, edge, count, |model: &mut M, strip| {
-        model.read_span(&mut reader, strip.from, strip.to);
+        span(model, &mut reader, strip.from, strip.to);
         let row = &model.rows().row()[strip.from..strip.to];
         for (i, row) in row.chunks_exact(edge).enumerate() {
             let target = tiles[strip.offset(i, edge)..].chunks_exact_mut(3);
@@ -169,10 +171,10 @@ fn tiles_len(tile: u32, count: usize) -> Result<usize, PayloadError> {
 }
 
 /// Reads a payload's header and arrangement.
-fn read_sheet<M: Model>(
-    bytes: &[u8],
+fn read_sheet<'b, M: Model + Codes<<M as Model>::Reader<'b>>>(
+    bytes: &'b [u8],
     count: usize,
-) -> Result<(Sheet, M::Reader<'_>), PayloadError> {
+) -> Result<(Sheet, M::Reader<'b>), PayloadError> {
     let header = || PayloadError::Header { tiles: count };
     match bytes.split_first() {
         Some((&SQUARE, rest)) => Ok((Sheet::square(count), M::Reader::new(rest))),
@@ -184,7 +186,7 @@ fn read_sheet<M: Model>(
             }
             let mut reader = M::Reader::new(rest);
             let mut flags = M::Flags::default();
-            let flag = |context| M::read_flag(&mut flags, &mut reader, context);
+            let flag = |context| M::cell(&mut flags, &mut reader, context, false);
             let sheet = Sheet::read(cols, rows, count, flag)
                 .ok_or(PayloadError::Arrangement { tiles: count })?;
             Ok((sheet, reader))

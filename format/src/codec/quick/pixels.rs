@@ -7,8 +7,8 @@ use super::escape::Escape;
 use super::flags::{EVEN, Flag, code, code_by_two};
 use super::guesses::{Candidates, Guess, Guesses, scatter, trust};
 use super::rans::{Coder, Reader, Writer};
-use crate::codec::model::Model;
-use crate::codec::rows::{Around, BORDER, MIN_RUN, Rows, run_length};
+use crate::codec::model::{Codes, Model};
+use crate::codec::rows::{Around, BORDER, Rows};
 
 /// The state of the whole model.
 pub(in crate::codec) struct Pixels {
@@ -59,22 +59,6 @@ impl Model for Pixels {
         self.escaped.swap(0, 1);
         self.escaped[0].fill(0);
     }
-
-    fn write_span(&mut self, writer: &mut Writer, from: usize, to: usize) {
-        self.span(writer, from, to);
-    }
-
-    fn read_span(&mut self, reader: &mut Reader<'_>, from: usize, to: usize) {
-        self.span(reader, from, to);
-    }
-
-    fn write_flag(cells: &mut Cells, writer: &mut Writer, context: usize, held: bool) {
-        code(writer, &mut cells.0[context], held);
-    }
-
-    fn read_flag(cells: &mut Cells, reader: &mut Reader<'_>, context: usize) -> bool {
-        code(reader, &mut cells.0[context], false)
-    }
 }
 
 /// Which cells hold a tile.
@@ -86,43 +70,8 @@ impl Default for Cells {
     }
 }
 
-impl Pixels {
-    /// Codes the pixels `from..to` of the current row. A writer has put the true colours there; a
-    /// reader finds them there afterwards.
-    fn span<C: Coder>(&mut self, coder: &mut C, from: usize, to: usize) {
-        let [mut row, up, up2] = std::mem::take(&mut self.rows.lines);
-        let end = to + BORDER;
-        let mut x = from + BORDER;
-        // Up to here a run is known to break somewhere: no use asking again before it has.
-        let mut doubtful = 0;
-        while x < end {
-            let n = up[x];
-            if x >= doubtful
-                && [row[x - 1], row[x - 2], up[x - 1], up2[x]] == [n; 4]
-                && let len = run_length(n, &up[x..end])
-                && len >= MIN_RUN
-            {
-                let flat_above = up2[x + len - 1] == n;
-                let whole = C::WRITES && row[x..x + len].iter().all(|&c| c == n);
-                if self.run(coder, len, flat_above, whole) {
-                    row[x..x + len].fill(n);
-                    x += len;
-                    continue;
-                }
-                doubtful = x + len;
-            }
-            let colour = self.pixel(coder, row[x], x, &Around::of(x, &row, &up, &up2));
-            row[x] = colour;
-            x += 1;
-            if colour != n && x < doubtful {
-                doubtful = x;
-            }
-        }
-        self.rows.lines = [row, up, up2];
-    }
-
-    /// Codes whether the next `len` pixels all have the flat area's colour.
-    fn run<C: Coder>(&mut self, coder: &mut C, len: usize, flat_above: bool, whole: bool) -> bool {
+impl<C: Coder> Codes<C> for Pixels {
+    fn run(&mut self, coder: &mut C, _: u32, len: usize, flat_above: bool, whole: bool) -> bool {
         let size = (usize::BITS - len.leading_zeros()).min(8) as usize;
         let context = (size * 2 + usize::from(flat_above)) * 16 + self.lately(15);
         let whole = code(coder, &mut self.runs[context], whole);
@@ -130,15 +79,9 @@ impl Pixels {
         whole
     }
 
-    /// The newest surprises.
+    /// By a candidate, else by the escape.
     #[inline(always)]
-    fn lately(&self, mask: u32) -> usize {
-        (self.surprises & mask) as usize
-    }
-
-    /// Codes one pixel: by a candidate, else by the escape.
-    #[inline(always)]
-    fn pixel<C: Coder>(&mut self, coder: &mut C, truth: u32, x: usize, a: &Around) -> u32 {
+    fn pixel(&mut self, coder: &mut C, truth: u32, x: usize, a: &Around) -> u32 {
         // Sums of products, not steps of hashing: all but those of W and WW are there early.
         let above = a.nw.wrapping_mul(0x85EB_CA6B).wrapping_add(a.n.wrapping_mul(0xC2B2_AE35));
         let three = above.wrapping_add(a.w.wrapping_mul(0x27D4_EB2F));
@@ -164,6 +107,18 @@ impl Pixels {
         self.guesses[0].learn(at_one, colour);
         self.guesses[1].learn(at_two, colour);
         colour
+    }
+
+    fn cell(flags: &mut Cells, coder: &mut C, context: usize, held: bool) -> bool {
+        code(coder, &mut flags.0[context], held)
+    }
+}
+
+impl Pixels {
+    /// The newest surprises.
+    #[inline(always)]
+    fn lately(&self, mask: u32) -> usize {
+        (self.surprises & mask) as usize
     }
 
     /// Asks of each candidate whether it is right. `four`: what the four nearest neighbours are.

@@ -3,7 +3,7 @@
 //! writer keeps all steps and writes them from the last to the first.
 
 use super::symbols::{Bounds, SYMBOLS};
-use crate::codec::model::{Ending, Reads, Writes};
+use crate::codec::model::{Ending, Reads, Side, Writes};
 
 /// The sum of all probabilities of a step.
 pub(super) const WHOLE: u32 = 1 << BITS;
@@ -14,10 +14,7 @@ const LEAST: u32 = 1 << 16;
 
 /// Either side of the coder. The model runs the same code for both: a writer is told each decision, a
 /// reader finds it out.
-pub(super) trait Coder {
-    /// Whether this side knows the decisions beforehand.
-    const WRITES: bool;
-
+pub(super) trait Coder: Side {
     /// Codes a decision. `p` is the probability of `true` in 1/32768 (1..=32767). A reader ignores `bit`.
     fn code(&mut self, p: u32, bit: bool) -> bool;
 
@@ -69,9 +66,11 @@ impl Writes for Writer {
     }
 }
 
-impl Coder for Writer {
+impl Side for Writer {
     const WRITES: bool = true;
+}
 
+impl Coder for Writer {
     #[inline(always)]
     fn code(&mut self, p: u32, bit: bool) -> bool {
         let (start, size) = if bit { (0, p) } else { (p, WHOLE - p) };
@@ -150,9 +149,11 @@ impl<'a> Reads<'a> for Reader<'a> {
     }
 }
 
-impl Coder for Reader<'_> {
+impl Side for Reader<'_> {
     const WRITES: bool = false;
+}
 
+impl Coder for Reader<'_> {
     #[inline(always)]
     fn code(&mut self, p: u32, _: bool) -> bool {
         let at = self.state & (WHOLE - 1);

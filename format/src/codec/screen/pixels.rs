@@ -8,8 +8,8 @@ use super::escape::{Escape, Nearby};
 use super::guesses::{Found, Guesses};
 use super::logistic::Mixer;
 use super::range::{Coder, Reader, Writer};
-use crate::codec::model::Model;
-use crate::codec::rows::{Around, BORDER, MIN_RUN, Rows, run_length};
+use crate::codec::model::{Codes, Model};
+use crate::codec::rows::{Around, BORDER, Rows};
 
 /// The state of the whole model.
 pub(in crate::codec) struct Pixels {
@@ -33,12 +33,6 @@ pub(in crate::codec) struct Flags {
 impl Default for Flags {
     fn default() -> Self {
         Self { counters: Dense::new(16), mixer: Mixer::new(1, 1 << 14, 0) }
-    }
-}
-
-impl Flags {
-    fn code<C: Coder>(&mut self, coder: &mut C, context: usize, held: bool) -> bool {
-        self.counters.code((coder, &mut self.mixer), [context], 0, held)
     }
 }
 
@@ -69,61 +63,10 @@ impl Model for Pixels {
         self.rows.next_row();
         self.escape.next_row();
     }
-
-    fn write_span(&mut self, writer: &mut Writer, from: usize, to: usize) {
-        self.span(writer, from, to);
-    }
-
-    fn read_span(&mut self, reader: &mut Reader<'_>, from: usize, to: usize) {
-        self.span(reader, from, to);
-    }
-
-    fn write_flag(flags: &mut Flags, writer: &mut Writer, context: usize, held: bool) {
-        flags.code(writer, context, held);
-    }
-
-    fn read_flag(flags: &mut Flags, reader: &mut Reader<'_>, context: usize) -> bool {
-        flags.code(reader, context, false)
-    }
 }
 
-impl Pixels {
-    /// Codes the pixels `from..to` of the current row. A writer has put the true colours there; a
-    /// reader finds them there afterwards.
-    fn span<C: Coder>(&mut self, coder: &mut C, from: usize, to: usize) {
-        let [mut row, up, up2] = std::mem::take(&mut self.rows.lines);
-        let end = to + BORDER;
-        let mut x = from + BORDER;
-        // Up to here a run is known to break somewhere: no use asking again before it has.
-        let mut doubtful = 0;
-        while x < end {
-            let n = up[x];
-            if x >= doubtful
-                && [row[x - 1], row[x - 2], up[x - 1], up2[x]] == [n; 4]
-                && let len = run_length(n, &up[x..end])
-                && len >= MIN_RUN
-            {
-                let flat_above = up2[x + len - 1] == n;
-                let whole = C::WRITES && row[x..x + len].iter().all(|&c| c == n);
-                if self.run(coder, n, len, flat_above, whole) {
-                    row[x..x + len].fill(n);
-                    x += len;
-                    continue;
-                }
-                doubtful = x + len;
-            }
-            let colour = self.pixel(coder, row[x], x, &Around::of(x, &row, &up, &up2));
-            row[x] = colour;
-            x += 1;
-            if colour != n && x < doubtful {
-                doubtful = x;
-            }
-        }
-        self.rows.lines = [row, up, up2];
-    }
-
-    /// Codes whether the next `len` pixels all have the flat area's colour.
-    fn run<C: Coder>(
+impl<C: Coder> Codes<C> for Pixels {
+    fn run(
         &mut self,
         coder: &mut C,
         colour: u32,
@@ -146,9 +89,9 @@ impl Pixels {
         whole
     }
 
-    /// Codes one pixel: by a candidate, else by the escape.
+    /// By a candidate, else by the escape.
     #[inline(always)]
-    fn pixel<C: Coder>(&mut self, coder: &mut C, truth: u32, x: usize, a: &Around) -> u32 {
+    fn pixel(&mut self, coder: &mut C, truth: u32, x: usize, a: &Around) -> u32 {
         let h1 = hash(a.w, a.n);
         let h2 = hash(hash(h1, a.nw), a.ne);
         let h3 = hash(hash(h2, a.ww), a.nn);
@@ -190,6 +133,12 @@ impl Pixels {
         colour
     }
 
+    fn cell(flags: &mut Flags, coder: &mut C, context: usize, held: bool) -> bool {
+        flags.counters.code((coder, &mut flags.mixer), [context], 0, held)
+    }
+}
+
+impl Pixels {
     /// Among escapes, codes first whether this pixel is one too, to save asking for each candidate.
     fn straight_to_escape<C: Coder>(
         &mut self,

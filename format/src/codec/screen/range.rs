@@ -1,13 +1,10 @@
 //! Binary range coder: one decision at a time, each with its own 16-bit probability.
 
-use crate::codec::model::{Ending, Reads, Writes};
+use crate::codec::model::{Ending, Reads, Side, Writes};
 
 /// Either side of the coder. The model runs the same code for both: an encoder is told each
 /// decision, a decoder finds it out.
-pub(super) trait Coder {
-    /// Whether this side knows the decisions beforehand.
-    const WRITES: bool;
-
+pub(super) trait Coder: Side {
     /// Codes one decision. `p` is the probability of `true` in 1/65536 (1..=65535). The encoder
     /// writes `bit` and returns it; the decoder ignores `bit` and returns what was written.
     fn code(&mut self, p: u32, bit: bool) -> bool;
@@ -39,9 +36,11 @@ impl Writes for Writer {
     }
 }
 
-impl Coder for Writer {
+impl Side for Writer {
     const WRITES: bool = true;
+}
 
+impl Coder for Writer {
     #[inline(always)]
     fn code(&mut self, p: u32, bit: bool) -> bool {
         let mid = cut(self.low, self.high, p);
@@ -106,9 +105,11 @@ impl Reader<'_> {
     }
 }
 
-impl Coder for Reader<'_> {
+impl Side for Reader<'_> {
     const WRITES: bool = false;
+}
 
+impl Coder for Reader<'_> {
     #[inline(always)]
     fn code(&mut self, p: u32, _: bool) -> bool {
         let mid = cut(self.low, self.high, p);
