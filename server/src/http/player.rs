@@ -19,6 +19,8 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const MISSING: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+    <meta name=\"viewport\" content=\"width=device-width\">\
+    <meta name=\"color-scheme\" content=\"light dark\">\
     <title>Deskreel: no player here</title>\
     <h1>The player is not built</h1>\
     <p>This server found no player. Build it with <code>cargo xtask dist</code>, \
