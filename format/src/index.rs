@@ -12,6 +12,8 @@ use crate::{Absence, FormatError, Limits, Manifest, MomentSummary, summary};
 const MAGIC: [u8; 4] = *b"DRIX";
 /// The newest version that is read.
 const VERSION: u8 = 2;
+/// Bytes of the manifest's checksum.
+const CHECKSUM_BYTES: usize = 16;
 /// Bytes before the summary.
 pub const HEADER_BYTES: usize = 32;
 
@@ -115,6 +117,18 @@ impl Index {
             return Err(FormatError::Invalid { what: "index", at: 0, reason });
         }
         Ok(out)
+    }
+
+    /// How many bytes an index has, read from its first 16 bytes.
+    ///
+    /// # Errors
+    /// [`FormatError`] when they are not those of an index.
+    pub fn end(bytes: &[u8], limits: &Limits) -> Result<usize, FormatError> {
+        let start = DaySummary::end(bytes, limits)?;
+        let manifest_len = Reader::new("index", &bytes[12..]).u32()?;
+        let (most, what) = (limits.manifest_bytes as u64, "bytes of an index's manifest");
+        crate::error::check_limit(what, manifest_len.into(), most)?;
+        Ok(start + CHECKSUM_BYTES + manifest_len as usize)
     }
 
     /// Decodes a whole index.

@@ -467,9 +467,9 @@ export class DeskreelPlayer extends HTMLElement {
       this.#error = detail;
     } else if (name === "shown") {
       this.#error = null;
-      this.#view.setMonitors(this.#handle.surfaces(false));
+      this.#view.setMonitors(this.#handle.surfaces(false), this.#handle.drawings);
       const time = new Date(detail.shownTime).toLocaleString();
-      this.#view.canvas.setAttribute("aria-label", `Screenshot of ${this.stream}, ${time}`);
+      this.#view.label = `Screenshot of ${this.stream}, ${time}`;
     }
     // Events are tasks of their own, as those of media elements: whoever sets `currentTime` has
     // time to listen for `seeked`, even when the screenshot is there at once.

@@ -3,6 +3,8 @@
 
 export class Reduced {
   canvas = document.createElement("canvas");
+  /** What was last drawn: of which version of the picture, which part of it. */
+  #drawn = "";
 
   constructor() {
     this.canvas.className = "reduced";
@@ -10,12 +12,20 @@ export class Reduced {
     this.canvas.setAttribute("aria-hidden", "true");
   }
 
-  /** Shows an area of `source` at `scale` device pixels per pixel; nothing where that is not needed. */
-  show(source, area, scale) {
+  /**
+   * Shows an area of `source` at `scale` device pixels per pixel; nothing where that is not needed. A
+   * picture that has the `version` of the last one is not drawn again. Whether it covers the picture.
+   */
+  show(source, version, area, scale) {
     const [width, height] = [area.width * scale, area.height * scale].map(Math.round);
     this.canvas.hidden = scale >= 0.5 || width < 1 || height < 1;
-    if (this.canvas.hidden) {
-      return;
+    const isNeeded = !this.canvas.hidden;
+    const { x, y } = area;
+    const wanted = isNeeded ? [version, x, y, area.width, area.height, width, height].join() : "";
+    const isDrawn = wanted === this.#drawn;
+    this.#drawn = wanted;
+    if (!isNeeded || isDrawn) {
+      return isNeeded;
     }
     if (this.canvas.width !== width || this.canvas.height !== height) {
       this.canvas.width = width;
@@ -26,5 +36,6 @@ export class Reduced {
     // Between monitors there is nothing.
     context.clearRect(0, 0, width, height);
     context.drawImage(source, area.x, area.y, area.width, area.height, 0, 0, width, height);
+    return true;
   }
 }

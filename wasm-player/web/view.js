@@ -13,7 +13,8 @@ style.replaceSync(`
   .area { position: absolute; left: 0; top: 0; overflow: hidden; }
   canvas { display: block; position: absolute; left: 0; top: 0; transform-origin: 0 0; }
   canvas.sharp { image-rendering: pixelated; }
-  canvas.blank { visibility: hidden; }
+  /* What is covered is not composed with the page: a desktop's pixels would be copied each time. */
+  canvas.blank, canvas.covered { visibility: hidden; }
   canvas.reduced { width: 100%; height: 100%; }
   canvas.reduced[hidden] { display: none; }
 `);
@@ -29,6 +30,7 @@ export class View {
   #reduced = new Reduced();
   #monitor = "";
   #monitors = [];
+  #version = 0;
   #pointers = new Map();
   #moved = 0;
 
@@ -41,8 +43,8 @@ export class View {
     this.#area.className = "area";
     this.canvas.part = "canvas";
     this.canvas.className = "blank";
-    this.canvas.setAttribute("role", "img");
-    this.canvas.setAttribute("aria-label", "No screenshot yet");
+    this.#area.setAttribute("role", "img");
+    this.label = "No screenshot yet";
     this.#area.append(this.canvas, this.#reduced.canvas);
     this.root.append(this.#area);
     const listen = (name, listener) => {
@@ -55,6 +57,11 @@ export class View {
     listen("pointercancel", this.#release);
     // What ended a drag is no click on the picture.
     this.root.addEventListener("click", (event) => this.#moved > CLICK && event.stopPropagation());
+  }
+
+  /** What the picture is, in words. */
+  set label(words) {
+    this.#area.setAttribute("aria-label", words);
   }
 
   get monitors() {
@@ -70,9 +77,13 @@ export class View {
     this.layOut();
   }
 
-  /** Of which surfaces the canvas consists now: a layout may change. None: nothing is shown. */
-  setMonitors(monitors) {
+  /**
+   * Of which surfaces the canvas consists now: a layout may change. None: nothing is shown. `version` is
+   * another one whenever something was drawn.
+   */
+  setMonitors(monitors, version = 0) {
     this.#monitors = monitors;
+    this.#version = version;
     this.layOut();
   }
 
@@ -114,8 +125,9 @@ export class View {
     this.canvas.style.transform = `translate(${-area.x * scale}px, ${-area.y * scale}px)`;
     // Enlarged pixels stay square; only a reduced picture is smoothed.
     const drawn = view.scale >= 0.999 ? "sharp" : "";
-    this.canvas.className = this.#monitors.length > 0 ? drawn : "blank";
-    this.#reduced.show(this.canvas, area, this.#monitors.length > 0 ? view.scale : 1);
+    const shownScale = this.#monitors.length > 0 ? view.scale : 1;
+    const isCovered = this.#reduced.show(this.canvas, this.#version, area, shownScale);
+    this.canvas.className = isCovered ? "covered" : this.#monitors.length > 0 ? drawn : "blank";
     this.root.classList.toggle("pans", view.canPan);
   }
 

@@ -43,8 +43,8 @@ pub enum Job {
     Indexes,
     /// The summary of the day at the start of the index of an hour; what was read of it before.
     Summary(u64, Vec<u8>),
-    /// The whole index of an hour.
-    Index(u64),
+    /// The whole index of an hour; what was read of it before.
+    Index(u64, Vec<u8>),
     /// The start of a segment; what was read of it before.
     Manifest(SegmentId, Vec<u8>),
     /// The storyboards after a key.
@@ -73,6 +73,8 @@ pub struct Transfer {
     /// The browser's cache is not to be used.
     pub fresh: bool,
     urgency: Urgency,
+    /// How urgent it was when it started.
+    started: Urgency,
     attempts: u32,
     wanted: bool,
     state: State,
@@ -91,6 +93,11 @@ pub struct Transfers {
 
 /// Mostly as much as lists a day.
 pub const SUMMARY_BYTES: u64 = 32_768;
+/// What nobody waits for is read in pieces of so many bytes: a seek that comes has the line to itself
+/// after 50 ms at 20 Mbit/s, and nothing is thrown away.
+const PIECE_BYTES: u64 = 131_072;
+/// Ends after any index does.
+const END_OF_INDEX: u64 = u32::MAX as u64;
 const FIRST_PAUSE_MS: u64 = 250;
 const LONGEST_PAUSE_MS: u64 = 8_000;
 
@@ -121,7 +128,12 @@ impl Transfers {
     /// Wants a segment's manifest; its listed size decides how much is read.
     pub fn want_manifest(&mut self, id: SegmentId, size: Option<u64>, urgency: Urgency) {
         if id.writer == INDEX_WRITER {
-            self.want(Job::Index(id.first_ms), None, false, urgency);
+            let hour_ms = id.first_ms;
+            let is_same = |job: &Job| matches!(job, Job::Index(hour, _) if *hour == hour_ms);
+            match self.all.values_mut().find(|transfer| is_same(&transfer.job)) {
+                Some(transfer) => transfer.want(urgency),
+                None => self.want(Job::Index(hour_ms, Vec::new()), None, false, urgency),
+            }
             return;
         }
         let known =
@@ -177,8 +189,9 @@ impl Transfers {
         }
         self.next += 1;
         let state = State::Waiting { until_ms: 0 };
+        let (started, attempts, wanted) = (urgency, 0, true);
         let transfer =
-            Transfer { job, range, page: None, fresh, urgency, attempts: 0, wanted: true, state };
+            Transfer { job, range, page: None, fresh, urgency, started, attempts, wanted, state };
         self.all.insert(TransferId(self.next), transfer);
     }
 
@@ -229,20 +242,24 @@ impl Transfers {
     /// Drops what is not wanted, starts what may start.
     pub fn flush(&mut self, now_ms: u64, outputs: &mut VecDeque<Output>) {
         self.all.retain(|_, transfer| transfer.wanted || transfer.state == State::Flying);
-        let mut ready: Vec<(Urgency, TransferId)> = self
-            .all
-            .iter()
-            .filter(|(_, t)| matches!(t.state, State::Waiting { until_ms } if until_ms <= now_ms))
-            .map(|(id, transfer)| (transfer.urgency, *id))
-            .collect();
+        let is_ready =
+            |t: &Transfer| matches!(t.state, State::Waiting { until_ms } if until_ms <= now_ms);
+        let ready = self.all.iter().filter(|(_, transfer)| is_ready(transfer));
+        let mut ready: Vec<(Urgency, TransferId)> =
+            ready.map(|(id, transfer)| (transfer.urgency, *id)).collect();
         ready.sort_unstable();
+        let is_awaited = self.all.values().any(|t| t.wanted && t.urgency == Urgency::Now);
+        if ready.first().is_some_and(|(urgency, _)| *urgency == Urgency::Now) {
+            self.clear_the_line(outputs);
+        }
         let mut free = self.limit.saturating_sub(self.flying().count());
+        let someday = self.flying().filter(|(_, t)| t.started == Urgency::Someday).count();
+        let mut someday = (self.limit / 4).max(1).saturating_sub(someday);
         for (urgency, id) in ready {
             if free == 0 && urgency == Urgency::Now {
                 let unwanted = self.flying().find(|(_, t)| !t.wanted).map(|(id, _)| *id);
                 if let Some(id) = unwanted {
-                    self.all.remove(&id);
-                    outputs.push_back(Output::Cancel { id });
+                    self.cancel(id, outputs);
                     free += 1;
                 }
             }
@@ -250,12 +267,31 @@ impl Transfers {
             if free == 0 || (urgency >= Urgency::Soon && free <= self.limit / 2) {
                 break;
             }
+            if urgency == Urgency::Someday {
+                if is_awaited || someday == 0 {
+                    break;
+                }
+                someday -= 1;
+            }
             free -= 1;
             if let Some(transfer) = self.all.get_mut(&id) {
-                transfer.state = State::Flying;
-                outputs.push_back(transfer.output(id, &self.stream));
+                outputs.push_back(transfer.start(id, &self.stream));
             }
         }
+    }
+
+    /// What was fetched ahead and is not wanted any more would take its share of the line from what the
+    /// person waits for. What they waited for before comes to its end: scrubbing shows it.
+    fn clear_the_line(&mut self, outputs: &mut VecDeque<Output>) {
+        let is_idle = |t: &Transfer| !t.wanted && t.started >= Urgency::Soon;
+        let idle: Vec<TransferId> =
+            self.flying().filter(|(_, t)| is_idle(t)).map(|(id, _)| *id).collect();
+        idle.into_iter().for_each(|id| self.cancel(id, outputs));
+    }
+
+    fn cancel(&mut self, id: TransferId, outputs: &mut VecDeque<Output>) {
+        self.all.remove(&id);
+        outputs.push_back(Output::Cancel { id });
     }
 
     fn flying(&self) -> impl Iterator<Item = (&TransferId, &Transfer)> {
@@ -278,6 +314,16 @@ impl Transfer {
         self.urgency = self.urgency.min(urgency);
     }
 
+    fn start(&mut self, id: TransferId, stream: &StreamName) -> Output {
+        (self.state, self.started) = (State::Flying, self.urgency);
+        if let Job::Index(_, had) = &self.job {
+            let (from, is_piece) = (had.len() as u64, self.urgency == Urgency::Someday);
+            let end = if is_piece { from + PIECE_BYTES - 1 } else { END_OF_INDEX };
+            self.range = (is_piece || from > 0).then_some((from, end));
+        }
+        self.output(id, stream)
+    }
+
     /// Where the packs of a span end in its body, but for the last: that is all of it.
     fn parts(&self) -> Vec<usize> {
         let Job::Packs(span) = &self.job else { return Vec::new() };
@@ -290,7 +336,7 @@ impl Transfer {
             Job::Manifest(segment, _) => (stream.segment_key(*segment), self.range, self.fresh),
             Job::Packs(span) => (stream.segment_key(span.segment), self.range, self.fresh),
             Job::Board(id) => (stream.storyboard_key(*id), self.range, self.fresh),
-            Job::Summary(hour_ms, _) | Job::Index(hour_ms) => {
+            Job::Summary(hour_ms, _) | Job::Index(hour_ms, _) => {
                 (stream.index_key(*hour_ms), self.range, self.fresh)
             }
             list => return Output::List { id, query: query(list, self.page.as_deref(), stream) },

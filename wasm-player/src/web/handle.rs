@@ -321,6 +321,12 @@ impl PlayerHandle {
         gaps.iter().map(gap).collect()
     }
 
+    /// Another number than before whenever something was drawn since.
+    #[wasm_bindgen(getter)]
+    pub fn drawings(&self) -> u32 {
+        self.shell.screen.drawings()
+    }
+
     /// The surfaces shown: objects of `name`, `x`, `y`, `width`, `height` and `scale`; `pixels` tells
     /// whether with `image`, an `ImageData` of their pixels.
     ///

@@ -28,7 +28,7 @@ extern "C" {
 /// A player and all that it has going on in the browser.
 pub(super) struct Shell {
     pub(super) player: RefCell<Player>,
-    screen: Screen,
+    pub(super) screen: Screen,
     listener: Function,
     /// A request for a grant that the page made before the program was here.
     asked: RefCell<JsValue>,

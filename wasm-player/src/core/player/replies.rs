@@ -38,9 +38,9 @@ impl Player {
                     let (hour_ms, had) = (*hour_ms, had.clone());
                     self.summary(transfer, hour_ms, had, status, &body);
                 }
-                Job::Index(hour_ms) => {
-                    let hour_ms = *hour_ms;
-                    self.index(transfer, hour_ms, &body);
+                Job::Index(hour_ms, had) => {
+                    let (hour_ms, had) = (*hour_ms, had.clone());
+                    self.index(transfer, hour_ms, had, status, &body);
                 }
                 Job::Packs(span) => {
                     let span = span.clone();
@@ -83,7 +83,7 @@ impl Player {
                 let wall_ms = self.access.wall_ms(now_ms);
                 self.discovery.found_indexes(wall_ms, [], true, &mut self.timeline);
             }
-            Job::Summary(hour_ms, _) | Job::Index(hour_ms) => self.timeline.lose_index(*hour_ms),
+            Job::Summary(hour_ms, _) | Job::Index(hour_ms, _) => self.timeline.lose_index(*hour_ms),
             // Nor does anything need storyboards.
             Job::Boards(_) => self.boards.listed(now_ms, [], true),
             Job::Board(id) => drop(self.boards.arrived(*id, None)),
@@ -168,7 +168,7 @@ impl Player {
             Job::Manifest(..)
             | Job::Packs(_)
             | Job::Summary(..)
-            | Job::Index(_)
+            | Job::Index(..)
             | Job::Board(_) => {}
         }
         if !is_last {
@@ -293,8 +293,25 @@ impl Player {
         }
     }
 
-    fn index(&mut self, transfer: Transfer, hour_ms: u64, body: &[u8]) {
-        let index = Index::decode(body, &self.config.limits).and_then(|index| {
+    fn index(
+        &mut self,
+        mut transfer: Transfer,
+        hour_ms: u64,
+        mut bytes: Vec<u8>,
+        status: u16,
+        body: &[u8],
+    ) {
+        if status == 200 {
+            bytes.clear();
+        }
+        bytes.extend_from_slice(body);
+        let is_piece = status == 206 && !body.is_empty();
+        if is_piece && Index::end(&bytes, &self.config.limits).is_ok_and(|end| bytes.len() < end) {
+            transfer.job = Job::Index(hour_ms, bytes);
+            self.transfers.repeat(transfer);
+            return;
+        }
+        let index = Index::decode(&bytes, &self.config.limits).and_then(|index| {
             if index.manifest.id == index_of(hour_ms) {
                 return Ok(index);
             }
@@ -308,7 +325,10 @@ impl Player {
                 let size = sheet.bytes();
                 self.sheets.insert(index_of(hour_ms), sheet, size, |_| false);
             }
-            Err(error) => self.damaged_index(transfer, hour_ms, &error),
+            Err(error) => {
+                transfer.job = Job::Index(hour_ms, Vec::new());
+                self.damaged_index(transfer, hour_ms, &error);
+            }
         }
     }
 
