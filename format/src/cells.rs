@@ -91,20 +91,39 @@ impl Changes {
         self.runs.iter().flat_map(|run| run.changes(0..run.length))
     }
 
-    /// Those of [`Self::iter`] whose cells lie in `cells`. What lies elsewhere takes no time, however
-    /// much it is.
-    pub fn within(&self, cells: Range<u32>) -> impl Iterator<Item = CellChange> + '_ {
-        let first = self.runs.partition_point(|run| run.end() <= cells.start);
-        let runs = self.runs[first..].iter().take_while(move |run| run.cell < cells.end);
-        runs.flat_map(move |run| {
-            let from = cells.start.saturating_sub(run.cell);
-            run.changes(from..run.length.min(cells.end - run.cell))
-        })
+    /// Those whose cells are `cell` or lie after it, to be looked at stretch by stretch. What lies
+    /// elsewhere takes no time, however much it is.
+    pub fn after(&self, cell: u32) -> Rest<'_> {
+        Rest { runs: &self.runs[self.runs.partition_point(|run| run.end() <= cell)..] }
     }
 
     /// Memory held beside the value itself, bytes.
     pub fn heap_bytes(&self) -> usize {
         self.runs.capacity() * size_of::<Run>()
+    }
+}
+
+/// The last ones of the changes of a screenshot.
+#[derive(Debug, Clone, Copy)]
+pub struct Rest<'a> {
+    runs: &'a [Run],
+}
+
+impl<'a> Rest<'a> {
+    /// Those of them whose cells lie in `cells`, ascending. Leaves the rest from there on: stretches
+    /// asked for one after the other must ascend, and what is near is found soon.
+    pub fn within(&mut self, cells: Range<u32>) -> impl Iterator<Item = CellChange> + use<'a> {
+        let mut step = 1;
+        while self.runs.get(step - 1).is_some_and(|run| run.end() <= cells.start) {
+            self.runs = &self.runs[step..];
+            step = (step * 2).min(self.runs.len().max(1));
+        }
+        let near = &self.runs[..step.min(self.runs.len())];
+        self.runs = &self.runs[near.partition_point(|run| run.end() <= cells.start)..];
+        self.runs.iter().take_while(move |run| run.cell < cells.end).flat_map(move |run| {
+            let from = cells.start.saturating_sub(run.cell);
+            run.changes(from..run.length.min(cells.end - run.cell))
+        })
     }
 }
 
@@ -339,13 +358,20 @@ mod tests {
             let all: Changes =
                 some(seed).map(|cell| change(cell, cell / 9, (cell * seed) % 3 + cell)).collect();
             for (from, to) in (0..41).flat_map(|from| (from..42).map(move |to| (from, to))) {
-                let lie_there = all.iter().filter(|c| (from..to).contains(&c.cell));
-                assert!(all.within(from..to).eq(lie_there), "{from}..{to} of {all:?}");
+                let lie_in =
+                    |cells: Range<u32>| all.iter().filter(move |c| cells.contains(&c.cell));
+                assert!(
+                    all.after(0).within(from..to).eq(lie_in(from..to)),
+                    "{from}..{to} of {all:?}"
+                );
+                let (middle, mut rest) = ((from + to) / 2, all.after(from));
+                assert!(rest.within(from..middle).eq(lie_in(from..middle)));
+                assert!(rest.within(middle..to).eq(lie_in(middle..to)));
             }
         }
         let blank: Changes = (3..90).map(|cell| change(cell, 0, 7)).collect();
         assert_eq!(blank.heap_bytes(), blank.runs.capacity() * 20);
-        assert!(blank.within(80..100).eq((80..90).map(|cell| change(cell, 0, 7))));
+        assert!(blank.after(80).within(80..100).eq((80..90).map(|cell| change(cell, 0, 7))));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub mod tile;
 pub mod time;
 mod wire;
 
-pub use cells::{CellChange, Changes, TileRef};
+pub use cells::{CellChange, Changes, Rest, TileRef};
 pub use digest::Digest;
 pub use error::FormatError;
 pub use grid::{Grid, TileSize};

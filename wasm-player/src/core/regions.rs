@@ -58,6 +58,11 @@ impl Region {
         Self { question, surface, rect, told: HashMap::new(), equals: Equals::default() }
     }
 
+    /// What is to be found out.
+    pub fn question(&self) -> Question {
+        self.question
+    }
+
     /// Whether the manifest of a segment was taken in.
     pub fn has(&self, id: SegmentId) -> bool {
         self.told.contains_key(&id)
@@ -179,31 +184,32 @@ impl Region {
         });
         let (wanted, shape) = (std::mem::take(&mut walk.cells), route[at].step().shape);
         let (mut walk, mut states) = (Walk::default(), States::default());
-        let verdict = |cell: usize, tile: TileId| match wanted[cell] == tile {
-            true => Verdict::Same,
-            false => self.equals.verdict(wanted[cell], tile),
-        };
+        let roots: Vec<TileId> = wanted.iter().map(|tile| self.equals.root(*tile)).collect();
+        let verdict =
+            |cell: usize, tile: TileId| self.equals.verdict_of((wanted[cell], roots[cell]), tile);
         let look = |stop: &Stop<'a>| {
             let is_new = walk.go(stop);
             if stop.step().shape != shape {
                 return false;
             }
             if is_new {
-                states
-                    .reset(walk.cells.iter().enumerate().map(|(cell, tile)| verdict(cell, *tile)));
+                states.reset(walk.cells.len());
             }
-            for (cell, _) in &walk.changed {
-                let cell = *cell as usize;
-                states.set(cell, verdict(cell, walk.cells[cell]));
-            }
+            walk.changed.iter().for_each(|(cell, _)| states.forget(*cell));
             if stop.step().digest == route[at].step().digest {
                 return true;
             }
-            if stop.step().is_all
-                || states.different > 0
-                || (states.unsaid > 0 && stop.chain == route[at].chain)
-            {
+            if stop.step().is_all {
                 return false;
+            }
+            // One cell that certainly differs is enough, and will be for a while.
+            let is_chained = stop.chain == route[at].chain;
+            loop {
+                if states.different > 0 || (states.unsaid > 0 && is_chained) {
+                    return false;
+                }
+                let Some(cell) = states.open.pop() else { break };
+                states.set(cell, verdict(cell as usize, walk.cells[cell as usize]));
             }
             match states.first_unsaid() {
                 None => true,
@@ -220,32 +226,41 @@ impl Region {
 /// How each cell compares with what is wanted.
 #[derive(Debug, Default)]
 struct States {
-    cells: Vec<Verdict>,
+    /// `None`: not looked at since it changed.
+    cells: Vec<Option<Verdict>>,
+    /// Those.
+    open: Vec<u32>,
     different: usize,
     unsaid: usize,
 }
 
 impl States {
-    fn reset(&mut self, cells: impl Iterator<Item = Verdict>) {
-        self.cells.clear();
-        self.cells.extend(cells);
-        let count = |wanted| self.cells.iter().filter(|verdict| **verdict == wanted).count();
-        (self.different, self.unsaid) = (count(Verdict::Different), count(Verdict::Unsaid));
+    fn reset(&mut self, cells: usize) {
+        *self = Self::default();
+        self.cells.resize(cells, None);
+        self.open.extend(0..cells as u32);
     }
 
-    fn set(&mut self, cell: usize, verdict: Verdict) {
-        let before = std::mem::replace(&mut self.cells[cell], verdict);
-        for (verdict, step) in [(before, -1), (verdict, 1)] {
-            match verdict {
-                Verdict::Same => {}
-                Verdict::Different => self.different = self.different.saturating_add_signed(step),
-                Verdict::Unsaid => self.unsaid = self.unsaid.saturating_add_signed(step),
-            }
+    /// A cell changed.
+    fn forget(&mut self, cell: u32) {
+        match self.cells[cell as usize].take() {
+            None => return,
+            Some(Verdict::Same) => {}
+            Some(Verdict::Different) => self.different -= 1,
+            Some(Verdict::Unsaid) => self.unsaid -= 1,
         }
+        self.open.push(cell);
+    }
+
+    /// An open cell was looked at.
+    fn set(&mut self, cell: u32, verdict: Verdict) {
+        self.cells[cell as usize] = Some(verdict);
+        self.different += usize::from(verdict == Verdict::Different);
+        self.unsaid += usize::from(verdict == Verdict::Unsaid);
     }
 
     fn first_unsaid(&self) -> Option<usize> {
-        let is_unsaid = |verdict: &Verdict| *verdict == Verdict::Unsaid;
+        let is_unsaid = |verdict: &Option<Verdict>| *verdict == Some(Verdict::Unsaid);
         if self.unsaid == 0 { None } else { self.cells.iter().position(is_unsaid) }
     }
 }

@@ -1,9 +1,13 @@
 //! A manifest as the player keeps it: with what each of its moments needs.
 
+mod copies;
+
+use std::sync::Arc;
+
 use deskreel_format::manifest::INDEX_WRITER;
-use deskreel_format::{
-    Digest, Manifest, Moment, PackRef, SameTiles, SegmentId, StreamName, TileRef,
-};
+use deskreel_format::{Digest, Manifest, Moment, PackRef, SegmentId, StreamName, TileRef};
+
+pub use copies::{Copies, Copy};
 
 /// A decoded pack's place in the bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,14 +38,19 @@ pub struct MomentKey {
 /// A manifest and, for each of its moments, the packs that its picture takes.
 #[derive(Debug)]
 pub struct Sheet {
-    /// The manifest, its packs located from the start of their objects.
+    /// The manifest, its packs located from the start of their objects. Its list of equal tiles is
+    /// empty: they are in [`Self::copies`].
     pub manifest: Manifest,
     needs: Vec<Vec<u32>>,
+    /// Shared with the questions that took it in, which may outlive it.
+    copies: Arc<Copies>,
 }
 
 impl Sheet {
     /// Replays the manifest once.
-    pub fn new(manifest: Manifest) -> Self {
+    pub fn new(mut manifest: Manifest) -> Self {
+        let same = std::mem::take(&mut manifest.links.same);
+        let copies = Arc::new(Copies::new(same, &manifest.packs));
         let mut needs = Vec::with_capacity(manifest.moments.len());
         let mut cells: Vec<TileRef> = Vec::new();
         let mut layout = None;
@@ -64,7 +73,12 @@ impl Sheet {
             let packs = (0_u32..).zip(&shown).filter(|(_, count)| **count > 0);
             needs.push(packs.map(|(pack, _)| pack).collect());
         }
-        Self { manifest, needs }
+        Self { manifest, needs, copies }
+    }
+
+    /// The equal tiles that it names.
+    pub fn copies(&self) -> &Arc<Copies> {
+        &self.copies
     }
 
     /// The packs that moment `index` takes; none if there is no such moment.
@@ -96,11 +110,10 @@ impl Sheet {
         let moments: usize = moments.map(|moment| held(moment) + size_of::<Moment>()).sum();
         let needs: usize = self.needs.iter().map(|needs| needs.len() * 4 + 24).sum();
         let packs = manifest.packs.len() * size_of::<PackRef>();
-        let links = manifest.links.same.len() * size_of::<SameTiles>();
         moments
             + needs
             + packs
-            + links
+            + self.copies.heap_bytes()
             + manifest.tail.len() * 16
             + manifest.absences.len() * 24
             + 256

@@ -57,13 +57,12 @@ impl Player {
                 None => unread.push(*id),
             }
         }
-        let told = (needed.len() - unread.len(), needed.len());
-        if study.told != told {
-            study.told = told;
-            let ((read, of), times) = (told, study.region.so_far(start_ms));
-            self.tell(Event::RegionProgress { id: study.id, read, of, times });
-        }
+        let read = needed.len() - unread.len();
         if !unread.is_empty() || !self.discovery.is_complete() {
+            if study.told != (read, needed.len()) {
+                let times = study.region.so_far(start_ms);
+                self.tell_progress(&mut study, (read, needed.len()), times);
+            }
             // The person waits for it, though less than for the picture.
             self.want_manifests(unread, Urgency::Timeline);
             self.study = Some(study);
@@ -83,15 +82,33 @@ impl Player {
             }
             match study.region.answer(start_ms, self.timeline.interval_ms()) {
                 Answer::Times(times) => {
+                    if study.told != (read, read) {
+                        let certain = match study.region.question() {
+                            Question::History => times.clone(),
+                            Question::Seen(_) => Vec::new(),
+                        };
+                        self.tell_progress(&mut study, (read, read), certain);
+                    }
                     self.tell(Event::RegionFound { id: study.id, times, sure: study.is_sure });
                     return;
                 }
                 Answer::Compare(mut pairs) => {
+                    if study.told != (read, read) {
+                        let times = study.region.so_far(start_ms);
+                        self.tell_progress(&mut study, (read, read), times);
+                    }
                     pairs.truncate(PAIRS);
                     study.open = pairs;
                 }
             }
         }
+    }
+
+    /// Tells how many of how many manifests were read, and what is certain by them.
+    fn tell_progress(&mut self, study: &mut Study, told: (usize, usize), times: Vec<u64>) {
+        study.told = told;
+        let (read, of) = told;
+        self.tell(Event::RegionProgress { id: study.id, read, of, times });
     }
 
     /// Whether two tiles are equal, once both their packs are here.

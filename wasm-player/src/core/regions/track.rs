@@ -1,11 +1,12 @@
 //! What a manifest tells of a region, as changes from moment to moment, and the walk along them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use deskreel_format::grid::Rect;
 use deskreel_format::manifest::INDEX_WRITER;
-use deskreel_format::{Digest, Grid, SegmentId, TileRef, TileSize};
+use deskreel_format::{Digest, Grid, Rest, SegmentId, TileRef, TileSize};
 
 use super::equal::{Equals, TileId};
 use crate::core::sheet::Sheet;
@@ -51,49 +52,56 @@ impl Track {
     /// equal tiles goes to `equals`.
     pub(super) fn of(sheet: &Sheet, surface: usize, rect: Rect, equals: &mut Equals) -> Self {
         let manifest = &sheet.manifest;
-        let packs: Vec<u32> =
+        let packs: Arc<[u32]> =
             manifest.packs.iter().map(|pack| equals.number(pack, manifest.tile)).collect();
-        equals.take(&manifest.links, &packs);
+        equals.take(sheet.copies(), &packs);
         let mut track = Self::default();
-        let (mut layout, mut place) = (u32::MAX, Vec::new());
-        let (mut goes_on, mut is_all) = (false, false);
-        for (index, moment) in manifest.moments.iter().enumerate() {
-            let is_whole = layout != moment.layout;
-            goes_on &= manifest.links.goes_on(index);
-            let Some(info) = manifest.layouts[moment.layout as usize].surfaces.get(surface) else {
-                (layout, goes_on) = (u32::MAX, false);
+        let mut goes_on = false;
+        let mut index = 0;
+        for moments in manifest.moments.chunk_by(|a, b| a.layout == b.layout) {
+            let layout = &manifest.layouts[moments[0].layout as usize];
+            let Some(info) = layout.surfaces.get(surface) else {
+                index += moments.len();
+                goes_on = false;
                 continue;
             };
-            if is_whole {
-                layout = moment.layout;
-                let grids = manifest.layouts[layout as usize].grids(manifest.tile);
-                is_all = covers(rect, info.width, info.height);
-                place = match is_all {
-                    true => Vec::new(),
-                    false => stretches(&grids.unwrap_or_default(), surface, rect),
-                };
+            let is_all = covers(rect, info.width, info.height);
+            let place = match is_all {
+                true => Vec::new(),
+                false => {
+                    let grids = layout.grids(manifest.tile);
+                    stretches(&grids.unwrap_or_default(), surface, rect)
+                }
+            };
+            // Mostly memory is waited for, and for several moments at once if nothing stands between.
+            let first = place.first().map_or(0, |cells| cells.start);
+            let rests: Vec<Rest<'_>> = moments.iter().map(|m| m.changes.after(first)).collect();
+            for (number, (moment, mut rest)) in moments.iter().zip(rests).enumerate() {
+                goes_on &= manifest.links.goes_on(index);
+                let from = track.changes.len();
+                let mut first = 0;
+                for cells in &place {
+                    let tile = |to: TileRef| (packs[to.pack as usize], to.slot);
+                    let changes = rest.within(cells.clone());
+                    let changes = changes.map(|c| (first + c.cell - cells.start, tile(c.to)));
+                    track.changes.extend(changes);
+                    first += cells.end - cells.start;
+                }
+                track.steps.push(Step {
+                    time_ms: moment.time_ms,
+                    shape: (info.width, info.height, manifest.tile),
+                    digest: moment.digests[surface],
+                    changes: from..track.changes.len(),
+                    is_whole: number == 0,
+                    goes_on,
+                    is_all,
+                });
+                if index == 0 {
+                    track.after_ms = manifest.links.chain.as_ref().and_then(|chain| chain.after_ms);
+                }
+                goes_on = true;
+                index += 1;
             }
-            let from = track.changes.len();
-            let mut first = 0;
-            for cells in &place {
-                let tile = |to: TileRef| (packs[to.pack as usize], to.slot);
-                let changes = moment.changes.within(cells.clone());
-                track.changes.extend(changes.map(|c| (first + c.cell - cells.start, tile(c.to))));
-                first += cells.end - cells.start;
-            }
-            if index == 0 {
-                track.after_ms = manifest.links.chain.as_ref().and_then(|chain| chain.after_ms);
-            }
-            track.steps.push(Step {
-                time_ms: moment.time_ms,
-                shape: (info.width, info.height, manifest.tile),
-                digest: moment.digests[surface],
-                changes: from..track.changes.len(),
-                is_whole,
-                goes_on,
-                is_all,
-            });
-            goes_on = true;
         }
         track.is_open = goes_on && manifest.links.goes_on(manifest.moments.len());
         track
@@ -156,27 +164,25 @@ impl<'a> Stop<'a> {
 /// The moments from `start_ms` on, of all manifests together: of two of one time the one whose segment
 /// has the greater id counts.
 pub(super) fn route(told: &HashMap<SegmentId, Track>, start_ms: u64) -> Vec<Stop<'_>> {
-    let mut merged: BTreeMap<u64, (Stop<'_>, bool)> = BTreeMap::new();
-    for (id, track) in told {
-        for (index, step) in track.steps.iter().enumerate() {
-            if step.time_ms < start_ms {
-                continue;
-            }
-            let stop = Stop { track, id: *id, index, chain: 0 };
-            let entry = merged.entry(step.time_ms).or_insert((stop, false));
-            if entry.0.id != *id {
-                // An index and a segment of its hour tell of the same moment, not of two.
-                let is_index = |id: SegmentId| id.writer == INDEX_WRITER;
-                entry.1 |= !is_index(entry.0.id) && !is_index(*id);
-                if entry.0.id < *id {
-                    entry.0 = stop;
-                }
-            }
-        }
+    let mut tracks: Vec<(&SegmentId, &Track)> = told.iter().collect();
+    tracks.sort_unstable_by_key(|(id, _)| **id);
+    let mut stops: Vec<Stop<'_>> = Vec::new();
+    for (id, track) in tracks {
+        // Times ascend.
+        let first = track.steps.partition_point(|step| step.time_ms < start_ms);
+        let indexes = first..track.steps.len();
+        stops.extend(indexes.map(|index| Stop { track, id: *id, index, chain: 0 }));
     }
-    let mut route: Vec<Stop<'_>> = Vec::with_capacity(merged.len());
+    // Those of one time stay in the order of their segments.
+    stops.sort_by_key(|stop| stop.step().time_ms);
+    let mut route: Vec<Stop<'_>> = Vec::with_capacity(stops.len());
     let mut was_tied = true;
-    for (mut stop, is_tied) in merged.into_values() {
+    for tied in stops.chunk_by(|a, b| a.step().time_ms == b.step().time_ms) {
+        let [.., stop] = tied else { continue };
+        let mut stop = *stop;
+        // An index and a segment of its hour tell of the same moment, not of two.
+        let segments = tied.iter().filter(|stop| stop.id.writer != INDEX_WRITER);
+        let is_tied = segments.count() > 1;
         if let Some(before) = route.last() {
             let goes_on = !is_tied && !was_tied && goes_on(before, &stop);
             stop.chain = before.chain + u32::from(!goes_on);
