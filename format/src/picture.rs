@@ -140,6 +140,19 @@ pub fn rgba_to_rgb(rgba: &[u8], rgb: &mut [u8]) {
     }
 }
 
+/// Whether pixels of red, green, blue, 255 are those of red, green, blue; as many as both have.
+#[inline(never)]
+pub fn is_same(rgb: &[u8], rgba: &[u8]) -> bool {
+    let fours = (rgb.len() / 12).min(rgba.len() / 16);
+    let (three, three_rest) = rgb.split_at(fours * 12);
+    let (four, four_rest) = rgba.split_at(fours * 16);
+    let mut pairs = four.as_chunks::<16>().0.iter().zip(three.as_chunks::<12>().0);
+    let mut rest = four_rest.as_chunks::<4>().0.iter().zip(three_rest.as_chunks::<3>().0);
+    pairs.all(|(four, [a, b, c, d, e, f, g, h, i, j, k, l])| {
+        *four == [*a, *b, *c, 255, *d, *e, *f, 255, *g, *h, *i, 255, *j, *k, *l, 255]
+    }) && rest.all(|(four, [red, green, blue])| *four == [*red, *green, *blue, 255])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +174,12 @@ mod tests {
             rgba_to_rgb(&rgba, &mut back);
             assert_eq!(back[..shared * 3], rgb[..shared * 3], "{pixels} {room}");
             assert!(back[shared * 3..].iter().all(|byte| *byte == 9));
+            assert!(is_same(&rgb, &rgba));
+            for byte in (0..shared * 4).filter(|byte| byte % 4 < 3) {
+                rgba[byte] ^= 1;
+                assert!(!is_same(&rgb, &rgba), "{pixels} {room} {byte}");
+                rgba[byte] ^= 1;
+            }
         }
     }
 }

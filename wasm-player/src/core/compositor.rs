@@ -3,8 +3,11 @@
 use std::ops::Range;
 
 use deskreel_format::grid::Rect;
-use deskreel_format::picture::{rgb_to_rgba, rgba_to_rgb};
-use deskreel_format::{Digest, FormatError, Grid, Layout, Manifest, Pack, SurfaceInfo, TileSize};
+use deskreel_format::manifest::Screen;
+use deskreel_format::picture::{is_same, rgb_to_rgba, rgba_to_rgb};
+use deskreel_format::{
+    Digest, FormatError, Grid, Layout, Manifest, Pack, SurfaceInfo, TileRef, TileSize,
+};
 
 use super::proofs::Proofs;
 use super::sheet::PackKey;
@@ -58,6 +61,24 @@ pub struct Compositor {
     layout: Option<(Layout, TileSize)>,
     surfaces: Vec<Surface>,
     size: (u32, u32),
+    /// The manifest shown last by its number, and the tile of it that each cell shows; [`NO_TILE`] for
+    /// those with a hole. Most cells show what they showed before.
+    last: (u64, Vec<TileRef>),
+}
+
+/// Stands for no tile: no pack has so many.
+const NO_TILE: TileRef = TileRef { pack: u32::MAX, slot: u32::MAX };
+
+/// A moment to be shown.
+pub struct Wanted<'a> {
+    /// What lists it.
+    pub manifest: &'a Manifest,
+    /// The number of that manifest: not 0, and never that of another one.
+    pub number: u64,
+    /// Which moment of it.
+    pub index: usize,
+    /// The screen then.
+    pub screen: &'a Screen,
 }
 
 /// The longest side of a picture that browsers draw, pixels.
@@ -74,63 +95,55 @@ impl Compositor {
         self.size
     }
 
-    /// Shows moment `index` of a manifest. Tiles of packs that `packs` does not know become holes. A pack
-    /// comes with a number that is not 0 and that no other decoded pack ever had.
+    /// Shows a moment. Tiles of packs that `packs` does not know become holes. A pack comes with a number
+    /// that is not 0 and that no other decoded pack ever had.
     ///
     /// # Errors
     /// [`FormatError`] when a surface has an impossible size.
     pub fn show<'a>(
         &mut self,
-        manifest: &Manifest,
-        index: usize,
+        wanted: &Wanted<'_>,
         packs: impl Fn(PackKey) -> Option<Numbered<'a>>,
     ) -> Result<Frame, FormatError> {
         let mut frame = Frame::default();
-        let (Some(screen), Some(moment)) = (manifest.screen(index), manifest.moments.get(index))
+        let Wanted { manifest, number, index, screen } = wanted;
+        let (Some(moment), Some(layout)) =
+            (manifest.moments.get(*index), manifest.layouts.get(screen.layout as usize))
         else {
             return Ok(frame);
         };
-        let layout = &manifest.layouts[screen.layout as usize];
         let is_same = self.layout.as_ref().is_some_and(|(l, t)| l == layout && *t == manifest.tile);
         if !is_same {
             self.lay_out(layout, manifest.tile)?;
             frame.resized = true;
         }
-        let keys: Vec<PackKey> = manifest.packs.iter().map(PackKey::from).collect();
-        let found: Vec<Option<Numbered<'a>>> = keys.iter().map(|key| packs(*key)).collect();
-        let mut cells = screen.cells.iter();
+        let (last_number, mut last) = std::mem::take(&mut self.last);
+        if last_number != *number || last.len() != screen.cells.len() {
+            last.clear();
+            last.resize(screen.cells.len(), NO_TILE);
+        }
+        let mut found = Found { manifest, packs, known: vec![None; manifest.packs.len()] };
+        let mut cells = screen.cells.iter().zip(&mut last);
         for (number, surface) in self.surfaces.iter_mut().enumerate() {
             let mut dirty = Vec::new();
             let mut holes = 0;
             for cell in 0..surface.cells.len() {
-                let Some(tile) = cells.next() else { break };
-                let pack = tile.pack as usize;
-                let pixels = found[pack].and_then(|(_, pack)| pack.tile(tile.slot));
-                let wanted = match pixels {
-                    Some(_) => Shown::Tile(keys[pack], tile.slot),
-                    // What is shown already needs no pack.
-                    None if surface.cells[cell] == Shown::Tile(keys[pack], tile.slot) => continue,
-                    None => Shown::Hole,
-                };
-                holes += usize::from(wanted == Shown::Hole);
-                if surface.cells[cell] == wanted {
+                let Some((tile, last)) = cells.next() else { break };
+                if tile == last {
                     continue;
                 }
-                let before = std::mem::replace(&mut surface.cells[cell], wanted);
-                let Some((pixels, number)) = pixels.zip(found[pack].map(|(number, _)| number))
-                else {
-                    surface.hatch(cell);
-                    surface.proofs.clear(cell);
-                    dirty.push(cell);
-                    continue;
-                };
-                surface.proofs.put(cell, number, tile.slot);
-                // Stored again, as it was: neither drawn nor proved anew.
-                if before != Shown::Nothing && surface.shows(cell, pixels) {
-                    continue;
+                match surface.show(cell, *tile, &mut found) {
+                    Change::None => *last = *tile,
+                    Change::Drawn => {
+                        *last = *tile;
+                        dirty.push(cell);
+                    }
+                    Change::Hole { is_new } => {
+                        *last = NO_TILE;
+                        holes += 1;
+                        dirty.extend(is_new.then_some(cell));
+                    }
                 }
-                surface.put(cell, pixels);
-                dirty.push(cell);
             }
             if !dirty.is_empty() {
                 (surface.found, surface.hashing) = (surface.proofs.changed(), None);
@@ -139,6 +152,7 @@ impl Compositor {
             surface.expected = moment.digests.get(number).copied().filter(|_| holes == 0);
             frame.holes += holes;
         }
+        self.last = (*number, last);
         Ok(frame)
     }
 
@@ -193,7 +207,36 @@ impl Compositor {
             .collect();
         self.layout = Some((layout.clone(), tile));
         self.size = size;
+        self.last = Default::default();
         Ok(())
+    }
+}
+
+/// What showing a tile in a cell did.
+enum Change {
+    /// The cell's pixels were those already.
+    None,
+    Drawn,
+    /// The tile is missing; `is_new`: the cell did not tell so before.
+    Hole {
+        is_new: bool,
+    },
+}
+
+/// The decoded packs of a manifest, each looked up once and only if a cell asks for it.
+struct Found<'a, 'm, F> {
+    manifest: &'m Manifest,
+    packs: F,
+    known: Vec<Option<Option<Numbered<'a>>>>,
+}
+
+impl<'a, F: Fn(PackKey) -> Option<Numbered<'a>>> Found<'a, '_, F> {
+    /// The key of the pack of a tile, and the pack's number and the tile's pixels if they are here.
+    fn tile(&mut self, tile: TileRef) -> (PackKey, Option<(u64, &'a [u8])>) {
+        let pack = tile.pack as usize;
+        let key = PackKey::from(&self.manifest.packs[pack]);
+        let found = *self.known[pack].get_or_insert_with(|| (self.packs)(key));
+        (key, found.and_then(|(number, pack)| Some((number, pack.tile(tile.slot)?))))
     }
 }
 
@@ -259,6 +302,37 @@ impl Surface {
         self.proofs.found(Digest(digest));
     }
 
+    /// Shows a tile in a cell, or that it is missing.
+    fn show<'a, F: Fn(PackKey) -> Option<Numbered<'a>>>(
+        &mut self,
+        cell: usize,
+        tile: TileRef,
+        found: &mut Found<'a, '_, F>,
+    ) -> Change {
+        let (key, pixels) = found.tile(tile);
+        let wanted = Shown::Tile(key, tile.slot);
+        // What is shown already needs no pack.
+        if self.cells[cell] == wanted {
+            return Change::None;
+        }
+        let Some((number, pixels)) = pixels else {
+            let is_new = std::mem::replace(&mut self.cells[cell], Shown::Hole) != Shown::Hole;
+            if is_new {
+                self.hatch(cell);
+                self.proofs.clear(cell);
+            }
+            return Change::Hole { is_new };
+        };
+        let before = std::mem::replace(&mut self.cells[cell], wanted);
+        self.proofs.put(cell, number, tile.slot);
+        // Stored again, as it was: neither drawn nor proved anew.
+        if before != Shown::Nothing && self.shows(cell, pixels) {
+            return Change::None;
+        }
+        self.put(cell, pixels);
+        Change::Drawn
+    }
+
     /// Copies a tile (padded, RGB) into a cell.
     fn put(&mut self, cell: usize, tile: &[u8]) {
         let side = self.grid.tile().pixels() as usize;
@@ -274,9 +348,8 @@ impl Surface {
         let side = self.grid.tile().pixels() as usize;
         let rect = self.grid.rect(cell);
         (0..rect.height as usize).all(|y| {
-            let tile = tile[y * side * 3..].chunks_exact(3);
-            let mut shown = self.rgba[self.row_range(rect, y)].chunks_exact(4).zip(tile);
-            shown.all(|(rgba, rgb)| rgba[..3] == *rgb)
+            let row = &tile[y * side * 3..(y * side + rect.width as usize) * 3];
+            is_same(row, &self.rgba[self.row_range(rect, y)])
         })
     }
 

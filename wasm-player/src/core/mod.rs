@@ -18,6 +18,7 @@ pub mod player;
 pub mod preview;
 mod proofs;
 pub mod regions;
+pub mod replay;
 pub mod sheet;
 pub mod timeline;
 pub mod transfers;

@@ -25,6 +25,7 @@ use super::discovery::Discovery;
 use super::io::{Event, Input, Output, PlayerError, Status};
 use super::playback::Playback;
 use super::regions::{Question, Region};
+use super::replay::Replay;
 use super::sheet::{MomentKey, PackKey, Sheet};
 use super::timeline::Timeline;
 use super::transfers::{Transfers, Urgency};
@@ -111,6 +112,7 @@ pub struct Player {
     /// Packs of the picture that is being made.
     pinned: HashSet<PackKey>,
     compositor: Compositor,
+    replay: Replay,
     boards: Boards,
     proof: Proof,
     study: Option<Study>,
@@ -176,6 +178,7 @@ impl Player {
             failed: HashMap::new(),
             pinned: HashSet::new(),
             compositor: Compositor::default(),
+            replay: Replay::default(),
             boards: Boards::default(),
             proof: Proof::Done,
             study: None,

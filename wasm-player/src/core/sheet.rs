@@ -87,13 +87,24 @@ impl Sheet {
         packs.iter().filter_map(|pack| self.manifest.packs.get(*pack as usize))
     }
 
+    /// Which packs of the manifest's table are here, to be asked about by [`Self::is_ready`].
+    pub fn here(&self, is_here: impl Fn(PackKey) -> bool) -> Vec<bool> {
+        self.manifest.packs.iter().map(|pack| is_here(pack.into())).collect()
+    }
+
+    /// Whether all packs that moment `index` takes are among those `here`; false if there is no such
+    /// moment.
+    pub fn is_ready(&self, index: usize, here: &[bool]) -> bool {
+        self.needs.get(index).is_some_and(|needs| needs.iter().all(|pack| here[*pack as usize]))
+    }
+
     /// The times of the moments all of whose packs are here.
     pub fn ready(&self, is_here: impl Fn(PackKey) -> bool) -> impl Iterator<Item = u64> + '_ {
-        let here: Vec<bool> = self.manifest.packs.iter().map(|p| is_here(p.into())).collect();
-        let moments = self.manifest.moments.iter().zip(&self.needs);
+        let here = self.here(is_here);
+        let moments = self.manifest.moments.iter().enumerate();
         moments
-            .filter(move |(_, needs)| needs.iter().all(|pack| here[*pack as usize]))
-            .map(|(moment, _)| moment.time_ms)
+            .filter(move |(index, _)| self.is_ready(*index, &here))
+            .map(|(_, moment)| moment.time_ms)
     }
 
     /// The key of moment `index`.

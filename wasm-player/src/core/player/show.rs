@@ -1,10 +1,12 @@
 //! Which moment is to be shown now, what it still needs, and showing it.
 
-use deskreel_format::PackRef;
+use std::collections::HashMap;
+
 use deskreel_format::time::END_OF_TIME_MS;
+use deskreel_format::{PackRef, SegmentId};
 
 use super::{Aim, Event, FRAME_MS, Output, Player, PlayerError, Proof};
-use crate::core::compositor;
+use crate::core::compositor::{self, Wanted};
 use crate::core::sheet::{MomentKey, PackKey, object_key};
 use crate::core::timeline::Lookup;
 use crate::core::transfers::Urgency;
@@ -194,7 +196,7 @@ impl Player {
     /// Puts a moment on the screen, whole; returns what is wrong with its packs. `None` if it cannot
     /// be shown at all.
     fn paint(&mut self, key: MomentKey) -> Option<Vec<PlayerError>> {
-        let sheet = self.sheets.peek(&key.segment)?;
+        let (number, sheet) = self.sheets.peek_numbered(&key.segment)?;
         let object = object_key(&self.config.stream, key.segment);
         let manifest = &sheet.manifest;
         let layout = manifest.moments.get(key.index).map(|moment| moment.layout as usize);
@@ -211,9 +213,12 @@ impl Player {
             .cloned()
             .collect();
         failures.dedup();
+        let index = key.index;
+        let screen = self.replay.screen(number, manifest, index)?;
         let packs = &self.packs;
         let numbered = |key| packs.peek_numbered(&key);
-        let frame = match self.compositor.show(manifest, key.index, numbered) {
+        let wanted = Wanted { manifest, number, index, screen: &screen };
+        let frame = match self.compositor.show(&wanted, numbered) {
             Ok(frame) => frame,
             Err(error) => {
                 let effect = "its screenshots cannot be shown";
@@ -264,13 +269,15 @@ impl Player {
             }
         }
         near.sort_unstable();
-        let is_here = |key: &MomentKey| {
-            let mut needs =
-                self.sheets.peek(&key.segment).into_iter().flat_map(|s| s.needs(key.index));
-            needs.all(|pack| self.packs.contains(&pack.into()))
-        };
+        // Each manifest's packs are looked up once: neighbours share most of theirs.
+        let mut here: HashMap<SegmentId, Vec<bool>> = HashMap::new();
         let near = near.iter().take(MOST_NEAR).map(|(_, key)| *key);
-        near.filter(|key| self.is_inside(*key)).find(is_here)
+        near.filter(|key| self.is_inside(*key)).find(|key| {
+            let Some(sheet) = self.sheets.peek(&key.segment) else { return false };
+            let here = here.entry(key.segment);
+            let here = here.or_insert_with(|| sheet.here(|pack| self.packs.contains(&pack)));
+            sheet.is_ready(key.index, here)
+        })
     }
 
     fn end_ms(&self) -> u64 {

@@ -134,7 +134,7 @@ impl Player {
     /// Bytes of packs held as they were stored, of manifests, and of the picture.
     pub fn other_bytes(&self) -> (usize, usize, usize) {
         let picture = self.surfaces().iter().map(|surface| surface.rgba().len()).sum();
-        (self.decoding.bytes(), self.sheets.bytes(), picture)
+        (self.decoding.bytes(), self.sheets.bytes() + self.replay.bytes(), picture)
     }
 
     /// Stretches of time whose screenshots are all here, ascending, UTC milliseconds.
