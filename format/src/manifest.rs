@@ -175,6 +175,33 @@ impl Manifest {
         shown
     }
 
+    /// For each moment, the packs of the table that its whole screen takes, ascending. Replays all
+    /// moments.
+    pub fn packs_of_moments(&self) -> Vec<Vec<u32>> {
+        let mut cells: Vec<TileRef> = Vec::new();
+        let mut layout = None;
+        // Per pack, how many cells show it. An hour has hundreds of thousands of changes.
+        let mut shown: Vec<u32> = vec![0; self.packs.len()];
+        let replayed = self.moments.iter().map(|moment| {
+            if layout == Some(moment.layout) {
+                for change in moment.changes.iter() {
+                    let cell = &mut cells[change.cell as usize];
+                    shown[cell.pack as usize] -= 1;
+                    shown[change.to.pack as usize] += 1;
+                    *cell = change.to;
+                }
+            } else {
+                layout = Some(moment.layout);
+                cells = moment.changes.iter().map(|change| change.to).collect();
+                shown.fill(0);
+                cells.iter().for_each(|cell| shown[cell.pack as usize] += 1);
+            }
+            let packs = (0_u32..).zip(&shown).filter(|(_, count)| **count > 0);
+            packs.map(|(pack, _)| pack).collect()
+        });
+        replayed.collect()
+    }
+
     /// Writes without judging: what breaks a rule makes bytes that [`Self::read`] refuses.
     fn write(&self) -> Vec<u8> {
         let mut out = vec![self.tile.log2()];

@@ -72,8 +72,9 @@ impl Config {
             start_ms: None,
             pack_bytes: 256 << 20,
             stored_bytes: 32 << 20,
-            // A busy day takes 55 MB for each 1920 x 1080 pixels; no more than it needs is taken.
-            sheet_bytes: 192 << 20,
+            // A busy day takes 55 MB for each 1920 x 1080 pixels, and its newest hour, which has no
+            // index yet, 12 MB more; no more than it needs is taken.
+            sheet_bytes: 224 << 20,
             parallel: 8,
             ahead: 8,
             max_pixels: 1 << 27,

@@ -5,7 +5,7 @@ mod copies;
 use std::sync::Arc;
 
 use deskreel_format::manifest::INDEX_WRITER;
-use deskreel_format::{Digest, Manifest, Moment, PackRef, SegmentId, StreamName, TileRef};
+use deskreel_format::{Digest, Manifest, Moment, PackRef, SegmentId, StreamName};
 
 pub use copies::{Copies, Copy};
 
@@ -51,28 +51,7 @@ impl Sheet {
     pub fn new(mut manifest: Manifest) -> Self {
         let same = std::mem::take(&mut manifest.links.same);
         let copies = Arc::new(Copies::new(same, &manifest.packs));
-        let mut needs = Vec::with_capacity(manifest.moments.len());
-        let mut cells: Vec<TileRef> = Vec::new();
-        let mut layout = None;
-        // Per pack, how many cells show it. An hour has hundreds of thousands of changes.
-        let mut shown: Vec<u32> = vec![0; manifest.packs.len()];
-        for moment in &manifest.moments {
-            if layout == Some(moment.layout) {
-                for change in moment.changes.iter() {
-                    let cell = &mut cells[change.cell as usize];
-                    shown[cell.pack as usize] -= 1;
-                    shown[change.to.pack as usize] += 1;
-                    *cell = change.to;
-                }
-            } else {
-                layout = Some(moment.layout);
-                cells = moment.changes.iter().map(|change| change.to).collect();
-                shown.fill(0);
-                cells.iter().for_each(|cell| shown[cell.pack as usize] += 1);
-            }
-            let packs = (0_u32..).zip(&shown).filter(|(_, count)| **count > 0);
-            needs.push(packs.map(|(pack, _)| pack).collect());
-        }
+        let needs = manifest.packs_of_moments();
         Self { manifest, needs, copies }
     }
 

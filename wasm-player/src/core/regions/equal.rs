@@ -4,6 +4,7 @@
 //! So they stay with the manifests, and only the tiles asked for are followed back to where they were
 //! first stored.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -26,6 +27,9 @@ pub(super) struct Equals {
     other: Vec<(TileId, TileId)>,
     /// What follows of both lists; made anew by [`Equals::settle`].
     settled: Settled,
+    /// Where tiles were stored first that were followed back once: some are asked for at every change,
+    /// and were stored again hundreds of times.
+    origins: RefCell<HashMap<TileId, TileId>>,
 }
 
 /// A pack, and who tells of its tiles.
@@ -111,6 +115,7 @@ impl Equals {
     /// Takes in what a manifest says; `packs` are the numbers of the packs of its table.
     pub(super) fn take(&mut self, copies: &Arc<Copies>, packs: &Arc<[u32]>) {
         self.settled.is_stale = true;
+        self.origins.get_mut().clear();
         let manifest = self.told.len() as u32;
         let told = Told { copies: Arc::clone(copies), packs: Arc::clone(packs) };
         let odd = copies.odd().map(|(from, to)| (told.id(from), told.id(to)));
@@ -204,11 +209,21 @@ impl Equals {
 
     /// Where a tile was stored first.
     fn origin(&self, mut tile: TileId) -> TileId {
+        let mut origins = self.origins.borrow_mut();
+        let mut path = Vec::new();
         // Each step leads to an older pack.
-        while let Some(before) = self.before(tile) {
-            tile = before;
-        }
-        tile
+        let origin = loop {
+            if let Some(origin) = origins.get(&tile) {
+                break *origin;
+            }
+            path.push(tile);
+            match self.before(tile) {
+                Some(before) => tile = before,
+                None => break tile,
+            }
+        };
+        origins.extend(path.into_iter().map(|tile| (tile, origin)));
+        origin
     }
 
     /// Where a tile was stored before, as manifests say.
