@@ -120,6 +120,8 @@ pub struct Player {
     direct: Direct,
     /// A seek began, and the nearest moment that is here was not looked for yet.
     nearby: bool,
+    /// A picture was shown in this turn; what comes next is fetched in the next one.
+    just_shown: bool,
     /// The last seek or step went back in time.
     backward: bool,
     playback: Playback,
@@ -185,6 +187,7 @@ impl Player {
             study: None,
             direct: Direct::default(),
             nearby: false,
+            just_shown: false,
             backward: false,
             playback: Playback::new(config.start_ms.unwrap_or(0)),
             aim: Some(config.start_ms.map_or(Aim::Newest, Aim::At)),

@@ -11,6 +11,8 @@ use deskreel_format::{Manifest, TileRef};
 pub struct Replay {
     /// The number of the manifest; 0 for none.
     number: u64,
+    /// The screen asked for last, and the index of its moment.
+    last: Option<(usize, Screen)>,
     /// By index of their moments.
     kept: BTreeMap<usize, Screen>,
     bytes: usize,
@@ -24,15 +26,18 @@ const ROOM: usize = 8 << 20;
 impl Replay {
     /// The whole screen of moment `index`, as [`Manifest::screen`] gives it. `number` is not 0 and that
     /// of no other manifest.
-    pub fn screen(&mut self, number: u64, manifest: &Manifest, index: usize) -> Option<Screen> {
+    pub fn screen(&mut self, number: u64, manifest: &Manifest, index: usize) -> Option<&Screen> {
         if self.number != number {
             *self = Self { number, ..Self::default() };
         }
         let moments = manifest.moments.get(..=index)?;
         let kept = self.kept.range(..=index).next_back();
-        let (mut at, mut screen) = match kept {
-            Some((at, screen)) => (*at, screen.clone()),
-            None => (0, Screen::of(moments.first()?)),
+        let last = self.last.take().filter(|(at, _)| *at <= index);
+        let (mut at, mut screen) = match (kept, last) {
+            (Some((kept_at, _)), Some((at, screen))) if at >= *kept_at => (at, screen),
+            (None, Some(last)) => last,
+            (Some((at, screen)), _) => (*at, screen.clone()),
+            (None, None) => (0, Screen::of(moments.first()?)),
         };
         for moment in &moments[at + 1..] {
             at += 1;
@@ -41,16 +46,18 @@ impl Replay {
                 self.keep(at, &screen);
             }
         }
-        Some(screen)
+        self.last = Some((at, screen));
+        self.last.as_ref().map(|(_, screen)| screen)
     }
 
     /// Memory held, bytes.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        let last = self.last.as_ref().map_or(0, |(_, screen)| bytes_of(screen));
+        self.bytes + last
     }
 
     fn keep(&mut self, at: usize, screen: &Screen) {
-        let bytes = screen.cells.len() * size_of::<TileRef>();
+        let bytes = bytes_of(screen);
         if self.bytes + bytes > ROOM {
             (self.kept, self.bytes) = (BTreeMap::new(), 0);
         }
@@ -58,6 +65,10 @@ impl Replay {
             self.bytes += bytes;
         }
     }
+}
+
+fn bytes_of(screen: &Screen) -> usize {
+    screen.cells.len() * size_of::<TileRef>()
 }
 
 #[cfg(test)]
@@ -98,8 +109,10 @@ mod tests {
         for _ in 0..500 {
             at = (at * 37 + 11) % 130;
             for (number, manifest) in (1..).zip(&manifests) {
-                assert_eq!(replay.screen(number, manifest, at), manifest.screen(at), "{at}");
-                assert_eq!(replay.screen(number, manifest, at / 2), manifest.screen(at / 2));
+                let (seen, meant) = (replay.screen(number, manifest, at), manifest.screen(at));
+                assert_eq!(seen, meant.as_ref(), "{at}");
+                let seen = replay.screen(number, manifest, at / 2);
+                assert_eq!(seen, manifest.screen(at / 2).as_ref());
             }
         }
         assert_eq!(replay.screen(3, &manifest(0, 1), 0), None);
@@ -110,9 +123,9 @@ mod tests {
         let manifest = manifest(100, 300_000);
         let mut replay = Replay::default();
         for at in (0..100).rev().step_by(9) {
-            assert_eq!(replay.screen(1, &manifest, at), manifest.screen(at));
+            assert_eq!(replay.screen(1, &manifest, at), manifest.screen(at).as_ref());
             let held: usize = replay.kept.values().map(|screen| screen.cells.len() * 8).sum();
-            assert!(replay.bytes() == held && held <= ROOM);
+            assert!(replay.bytes == held && held <= ROOM);
         }
         assert!(replay.bytes() > 0);
     }

@@ -175,6 +175,7 @@ impl Player {
             self.finish_seek();
         }
         self.nearby = false;
+        self.just_shown = true;
         if self.playback.resume(now_ms) && self.playback.is_playing() {
             self.tell(Event::Playing);
         }
@@ -217,7 +218,7 @@ impl Player {
         let screen = self.replay.screen(number, manifest, index)?;
         let packs = &self.packs;
         let numbered = |key| packs.peek_numbered(&key);
-        let wanted = Wanted { manifest, number, index, screen: &screen };
+        let wanted = Wanted { manifest, number, index, screen };
         let frame = match self.compositor.show(&wanted, numbered) {
             Ok(frame) => frame,
             Err(error) => {
@@ -382,6 +383,11 @@ impl Player {
     pub(super) fn fetch_ahead(&mut self) {
         let Some((shown, _)) = self.shown else { return };
         if self.aim.is_some() || self.config.ahead == 0 {
+            return;
+        }
+        // To ask for a dozen packs takes milliseconds, in which nobody hears of the picture.
+        if std::mem::take(&mut self.just_shown) {
+            self.outputs.push_back(Output::Soon);
             return;
         }
         if self.playback.is_playing() {
