@@ -9,6 +9,8 @@ pub(crate) struct Bucket {
     pub(crate) page: usize,
     /// Answers 200 with everything when asked for a range.
     pub(crate) ignores_ranges: bool,
+    /// Ranges of indexes are answered with no more bytes than this.
+    pub(crate) index_piece: Option<usize>,
 }
 
 impl Bucket {
@@ -28,7 +30,9 @@ impl Bucket {
             None => (200, object.clone()),
             Some((from, _)) if from >= object.len() as u64 => (416, Vec::new()),
             Some((from, to)) => {
-                let to = (to as usize + 1).min(object.len());
+                let most = self.index_piece.filter(|_| key.ends_with(".idx")).unwrap_or(usize::MAX);
+                let end = (from as usize).saturating_add(most).min(object.len());
+                let to = (to as usize).saturating_add(1).min(end);
                 (206, object[from as usize..to].to_vec())
             }
         }

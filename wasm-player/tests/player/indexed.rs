@@ -164,6 +164,26 @@ fn an_hour_whose_index_is_missing_or_corrupt_is_read_from_its_segments() {
 }
 
 #[test]
+fn an_index_is_read_in_whatever_pieces_it_comes() {
+    for piece in [40, 1_000] {
+        let mut day = day(900, 1);
+        day.bucket.index_piece = Some(piece);
+        let mut driver = day.open(Config { ahead: 8, ..config() });
+        day.assert_lists_all(&driver);
+        for index in [100, 101, 500, 499, 899] {
+            driver.seek(day.shots[index].time_ms);
+            driver.assert_shows(&day.shots[index]);
+        }
+        assert!(driver.errors().is_empty());
+        let key = stream().index_key(day.hours[0]);
+        let froms = driver.fetched.iter().filter(|(got, _)| *got == key);
+        let froms: Vec<u64> = froms.map(|(_, range)| range.map_or(0, |(from, _)| from)).collect();
+        let object = day.bucket.objects[&key].len();
+        assert!(froms.len() >= object / piece && froms.is_sorted(), "{object} {froms:?}");
+    }
+}
+
+#[test]
 fn an_index_that_lies_about_a_picture_is_not_believed() {
     let mut day = day(800, 1);
     let hour = day.hours[0];

@@ -7,6 +7,7 @@ mod decoding;
 mod driver;
 mod failures;
 mod indexed;
+mod line;
 mod playing;
 mod recording;
 mod regions;
