@@ -387,7 +387,10 @@ impl Player {
         }
         // To ask for a dozen packs takes milliseconds, in which nobody hears of the picture.
         if std::mem::take(&mut self.just_shown) {
-            self.outputs.push_back(Output::Soon);
+            // A picture that is to be proved comes back by itself.
+            if !matches!(self.proof, Proof::Drawn) {
+                self.outputs.push_back(Output::Soon);
+            }
             return;
         }
         if self.playback.is_playing() {
