@@ -55,6 +55,19 @@ pub enum Job {
     Packs(Span),
 }
 
+impl Job {
+    /// Both read the same, however far they have come.
+    fn reads_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Manifest(a, _), Self::Manifest(b, _)) => a == b,
+            (Self::Summary(a, _), Self::Summary(b, _)) | (Self::Index(a, _), Self::Index(b, _)) => {
+                a == b
+            }
+            _ => self == other,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
     Waiting { until_ms: u64 },
@@ -127,35 +140,17 @@ impl Transfers {
 
     /// Wants a segment's manifest; its listed size decides how much is read.
     pub fn want_manifest(&mut self, id: SegmentId, size: Option<u64>, urgency: Urgency) {
-        if id.writer == INDEX_WRITER {
-            let hour_ms = id.first_ms;
-            let is_same = |job: &Job| matches!(job, Job::Index(hour, _) if *hour == hour_ms);
-            match self.all.values_mut().find(|transfer| is_same(&transfer.job)) {
-                Some(transfer) => transfer.want(urgency),
-                None => self.want(Job::Index(hour_ms, Vec::new()), None, false, urgency),
-            }
-            return;
-        }
-        let known =
-            self.all.values_mut().find(|t| matches!(&t.job, Job::Manifest(i, _) if *i == id));
-        if let Some(transfer) = known {
-            transfer.want(urgency);
-        } else {
-            self.want(Job::Manifest(id, Vec::new()), plan::first_read(size), false, urgency);
-        }
+        let (job, range) = match id.writer {
+            INDEX_WRITER => (Job::Index(id.first_ms, Vec::new()), None),
+            _ => (Job::Manifest(id, Vec::new()), plan::first_read(size)),
+        };
+        self.want(job, range, false, urgency);
     }
 
     /// Wants the summary of the day that the index of an hour begins with.
     pub fn want_summary(&mut self, hour_ms: u64, urgency: Urgency) {
-        let known =
-            self.all.values_mut().find(|t| matches!(&t.job, Job::Summary(h, _) if *h == hour_ms));
-        match known {
-            Some(transfer) => transfer.want(urgency),
-            None => {
-                let range = Some((0, SUMMARY_BYTES - 1));
-                self.want(Job::Summary(hour_ms, Vec::new()), range, false, urgency);
-            }
-        }
+        let range = Some((0, SUMMARY_BYTES - 1));
+        self.want(Job::Summary(hour_ms, Vec::new()), range, false, urgency);
     }
 
     /// Wants packs that a manifest of this tile size refers to, `fresh`: past the browser's cache.
@@ -183,7 +178,7 @@ impl Transfers {
     }
 
     fn want(&mut self, job: Job, range: Option<(u64, u64)>, fresh: bool, urgency: Urgency) {
-        if let Some(transfer) = self.all.values_mut().find(|transfer| transfer.job == job) {
+        if let Some(transfer) = self.all.values_mut().find(|known| known.job.reads_the_same(&job)) {
             transfer.want(urgency);
             return;
         }

@@ -184,6 +184,21 @@ fn an_index_is_read_in_whatever_pieces_it_comes() {
 }
 
 #[test]
+fn an_index_that_ends_too_soon_is_named_and_its_hour_read_from_segments() {
+    let mut day = day(900, 1);
+    day.bucket.index_piece = Some(1_000);
+    let key = stream().index_key(day.hours[0]);
+    let object = day.bucket.objects.get_mut(&key).unwrap();
+    object.truncate(object.len() - 3);
+    let mut driver = day.open(Config { ahead: 8, ..config() });
+    for index in [100, 99, 101] {
+        driver.seek(day.shots[index].time_ms);
+        driver.assert_shows(&day.shots[index]);
+    }
+    assert!(driver.errors().iter().any(|error| error.object() == key), "{:?}", driver.errors());
+}
+
+#[test]
 fn an_index_that_lies_about_a_picture_is_not_believed() {
     let mut day = day(800, 1);
     let hour = day.hours[0];

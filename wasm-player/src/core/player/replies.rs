@@ -17,9 +17,29 @@ use crate::core::transfers::{Job, SUMMARY_BYTES, Transfer};
 const NO_MOMENTS: &str = "its screenshots cannot be shown";
 const NO_TILES: &str = "parts of the picture are hatched";
 
+/// What was read of an object.
+struct SoFar {
+    bytes: Vec<u8>,
+    /// More of it may follow, if there is more.
+    may_grow: bool,
+}
+
+impl SoFar {
+    /// Adds an answer to what was read before, which is taken.
+    fn with(had: &mut Vec<u8>, status: u16, body: &[u8]) -> Self {
+        let mut bytes = std::mem::take(had);
+        // A store that does not do ranges answers 200 with everything.
+        if status == 200 {
+            bytes.clear();
+        }
+        bytes.extend_from_slice(body);
+        Self { bytes, may_grow: status == 206 && !body.is_empty() }
+    }
+}
+
 impl Player {
     pub(super) fn reply(&mut self, now_ms: u64, id: TransferId, status: u16, body: Vec<u8>) {
-        let Some(transfer) = self.transfers.answered(id) else { return };
+        let Some(mut transfer) = self.transfers.answered(id) else { return };
         match judge(status, &body) {
             Verdict::Later => {
                 self.transfers.retry(now_ms, transfer);
@@ -29,18 +49,18 @@ impl Player {
                 self.access.expired(now_ms);
                 self.transfers.repeat(transfer);
             }
-            Verdict::Good => match &transfer.job {
+            Verdict::Good => match &mut transfer.job {
                 Job::Manifest(id, had) => {
-                    let (id, had) = (*id, had.clone());
-                    self.manifest(transfer, id, had, status, body);
+                    let (id, so_far) = (*id, SoFar::with(had, status, &body));
+                    self.manifest(transfer, id, so_far);
                 }
                 Job::Summary(hour_ms, had) => {
-                    let (hour_ms, had) = (*hour_ms, had.clone());
-                    self.summary(transfer, hour_ms, had, status, &body);
+                    let (hour_ms, so_far) = (*hour_ms, SoFar::with(had, status, &body));
+                    self.summary(transfer, hour_ms, so_far);
                 }
                 Job::Index(hour_ms, had) => {
-                    let (hour_ms, had) = (*hour_ms, had.clone());
-                    self.index(transfer, hour_ms, had, status, &body);
+                    let (hour_ms, so_far) = (*hour_ms, SoFar::with(had, status, &body));
+                    self.index(transfer, hour_ms, so_far);
                 }
                 Job::Packs(span) => {
                     let span = span.clone();
@@ -82,6 +102,14 @@ impl Player {
             Job::Indexes => {
                 let wall_ms = self.access.wall_ms(now_ms);
                 self.discovery.found_indexes(wall_ms, [], true, &mut self.timeline);
+            }
+            // It ends before it says that it does.
+            Job::Summary(hour_ms, had) | Job::Index(hour_ms, had)
+                if status == 416 && !had.is_empty() =>
+            {
+                let (hour_ms, at) = (*hour_ms, had.len());
+                let error = FormatError::Truncated { what: "index", at };
+                self.damaged_index(transfer, hour_ms, &error);
             }
             Job::Summary(hour_ms, _) | Job::Index(hour_ms, _) => self.timeline.lose_index(*hour_ms),
             // Nor does anything need storyboards.
@@ -199,26 +227,13 @@ impl Player {
         names.filter(fits).map(str::to_owned).collect()
     }
 
-    fn manifest(
-        &mut self,
-        mut transfer: Transfer,
-        id: SegmentId,
-        mut bytes: Vec<u8>,
-        status: u16,
-        body: Vec<u8>,
-    ) {
-        // A store that does not do ranges answers 200 with everything.
-        if status == 200 {
-            bytes.clear();
-        }
-        let has_grown = !body.is_empty();
-        bytes.extend_from_slice(&body);
+    fn manifest(&mut self, mut transfer: Transfer, id: SegmentId, so_far: SoFar) {
+        let SoFar { bytes, may_grow } = so_far;
         let limits = &self.config.limits;
         let header = SegmentHeader::decode(&bytes, limits);
         if let Ok(header) = &header
             && (bytes.len() as u64) < u64::from(header.manifest_end)
-            && has_grown
-            && status == 206
+            && may_grow
         {
             transfer.range = Some((bytes.len() as u64, u64::from(header.manifest_end) - 1));
             transfer.job = Job::Manifest(id, bytes);
@@ -252,31 +267,19 @@ impl Player {
                 // Once more, past the browser's cache: the damage may be its own.
                 transfer.fresh = true;
                 transfer.range = first_read(self.timeline.size(id));
-                transfer.job = Job::Manifest(id, Vec::new());
                 self.transfers.repeat(transfer);
             }
         }
     }
 
     /// The first part of an index: the day, in short.
-    fn summary(
-        &mut self,
-        mut transfer: Transfer,
-        hour_ms: u64,
-        mut bytes: Vec<u8>,
-        status: u16,
-        body: &[u8],
-    ) {
-        if status == 200 {
-            bytes.clear();
-        }
-        bytes.extend_from_slice(body);
+    fn summary(&mut self, mut transfer: Transfer, hour_ms: u64, so_far: SoFar) {
+        let SoFar { bytes, may_grow } = so_far;
         let limits = &self.config.limits;
         if bytes.len() >= INDEX_HEADER_BYTES
             && let Ok(end) = DaySummary::end(&bytes, limits)
             && bytes.len() < end
-            && !body.is_empty()
-            && status == 206
+            && may_grow
         {
             transfer.range = Some((bytes.len() as u64, end as u64 - 1));
             transfer.job = Job::Summary(hour_ms, bytes);
@@ -285,28 +288,13 @@ impl Player {
         }
         match DaySummary::decode(&bytes, limits) {
             Ok(summary) => self.timeline.summarise(hour_ms, &summary),
-            Err(error) => {
-                transfer.job = Job::Summary(hour_ms, Vec::new());
-                transfer.range = Some((0, SUMMARY_BYTES - 1));
-                self.damaged_index(transfer, hour_ms, &error);
-            }
+            Err(error) => self.damaged_index(transfer, hour_ms, &error),
         }
     }
 
-    fn index(
-        &mut self,
-        mut transfer: Transfer,
-        hour_ms: u64,
-        mut bytes: Vec<u8>,
-        status: u16,
-        body: &[u8],
-    ) {
-        if status == 200 {
-            bytes.clear();
-        }
-        bytes.extend_from_slice(body);
-        let is_piece = status == 206 && !body.is_empty();
-        if is_piece && Index::end(&bytes, &self.config.limits).is_ok_and(|end| bytes.len() < end) {
+    fn index(&mut self, mut transfer: Transfer, hour_ms: u64, so_far: SoFar) {
+        let SoFar { bytes, may_grow } = so_far;
+        if may_grow && Index::end(&bytes, &self.config.limits).is_ok_and(|end| bytes.len() < end) {
             transfer.job = Job::Index(hour_ms, bytes);
             self.transfers.repeat(transfer);
             return;
@@ -325,10 +313,7 @@ impl Player {
                 let size = sheet.bytes();
                 self.sheets.insert(index_of(hour_ms), sheet, size, |_| false);
             }
-            Err(error) => {
-                transfer.job = Job::Index(hour_ms, Vec::new());
-                self.damaged_index(transfer, hour_ms, &error);
-            }
+            Err(error) => self.damaged_index(transfer, hour_ms, &error),
         }
     }
 
@@ -336,6 +321,11 @@ impl Player {
     fn damaged_index(&mut self, mut transfer: Transfer, hour_ms: u64, error: &FormatError) {
         if !transfer.fresh {
             transfer.fresh = true;
+            if let Job::Summary(_, had) | Job::Index(_, had) = &mut transfer.job {
+                had.clear();
+            }
+            // Of an index that is read whole, the range is named when it starts.
+            transfer.range = Some((0, SUMMARY_BYTES - 1));
             self.transfers.repeat(transfer);
             return;
         }
