@@ -14,6 +14,7 @@ pub mod minio;
 mod processes;
 pub mod product;
 pub mod prove;
+pub mod slow_line;
 pub mod static_site;
 pub mod synthetic_day;
 #[cfg(target_os = "linux")]

@@ -1,6 +1,7 @@
 //! The product as a person has it: the real programs, a server on a free port, a folder of state.
 
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -119,6 +120,15 @@ impl Product {
     /// `http://127.0.0.1:PORT`.
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When it listens at a name.
+    pub fn address(&self) -> Result<SocketAddr> {
+        let address = self.origin.trim_start_matches("http://");
+        address.parse().with_context(|| format!("{address} is no address"))
     }
 
     /// The page that plays a stream.

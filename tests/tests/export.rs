@@ -64,8 +64,7 @@ fn exported_files_are_the_screenshots_bit_for_bit() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_manifest_and_every_pack_is_read_once() -> Result<()> {
     let (product, sources) = product()?;
-    let address = product.origin().trim_start_matches("http://").parse()?;
-    let proxy = FaultProxy::start(address).await?;
+    let proxy = FaultProxy::start(product.address()?).await?;
     // It strikes never; it counts.
     let never = Pattern::Once(u64::MAX);
     proxy.begin(Schedule::new(Fault::Latency(Duration::ZERO), never, 0));

@@ -96,7 +96,7 @@ enum Behind {
 impl Behind {
     fn address(&self) -> Result<SocketAddr> {
         Ok(match self {
-            Self::Server(product) => product.origin().trim_start_matches("http://").parse()?,
+            Self::Server(product) => product.address()?,
             Self::Minio(minio) => minio.address(),
         })
     }

@@ -1,13 +1,13 @@
 //! How fast the player is on a whole day: imports a folder's PNG files, makes a day of 24 repetitions
-//! of them with indexes of its hours, and measures in Chromium, with the network held to 20 Mbit/s and
-//! 40 ms: the first exact picture, cold and warm seeks forward and backward, scrubbing, and memory. A
+//! of them with indexes of its hours, and measures in Chromium, over a line of 20 Mbit/s and 40 ms: the
+//! first exact picture, cold and warm seeks forward and backward, scrubbing, and memory. A
 //! folder of 360 screenshots makes 8,640.
 
 mod record;
 mod trace;
 
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
@@ -15,10 +15,13 @@ use deskreel_capture::location::{Role, StoreOptions};
 use deskreel_format::StreamName;
 use deskreel_tests::browser::Browser;
 use deskreel_tests::product::{Product, pictures};
+use deskreel_tests::slow_line::{SlowLine, Speed};
 use deskreel_tests::synthetic_day::{Plan, write};
 use serde_json::json;
 
 const HOUR_MS: u64 = 3_600_000;
+/// 20 Mbit/s and 40 ms.
+const SPEED: Speed = Speed { bytes_per_second: 2_500_000, round_trip: Duration::from_millis(40) };
 
 /// Measures the player on a whole day.
 #[derive(Debug, Parser)]
@@ -64,49 +67,39 @@ async fn main() -> Result<()> {
     let plan = Plan { source: &short, target: &day, loops: 24, period_ms: HOUR_MS, start_ms };
     let times = write(&*source, &*store, &plan).await?;
     println!("a day of {} screenshots", times.len());
+    let line = SlowLine::start(product.address()?, SPEED).await?;
+    let url = format!("{}/-/player/#stream=day", line.origin());
     if args.serve {
-        println!("{}", product.player_url("day"));
+        println!("{url}\nwithout the slow line: {}", product.player_url("day"));
         return std::future::pending().await;
     }
     if args.trace {
-        return traced(&product, start_ms).await;
+        return traced(&url, start_ms).await;
     }
-    opening(&product).await?;
-    let forward = seeks(&product, start_ms, false).await?;
-    let backward = seeks(&product, start_ms, true).await?;
+    opening(&url).await?;
+    let forward = seeks(&url, start_ms, false).await?;
+    let backward = seeks(&url, start_ms, true).await?;
     let (forward, backward) = (middle(&forward), middle(&backward));
     println!("cold seeks, median: forward {forward:.0} ms, backward {backward:.0} ms");
-    scrubbing(&product, &times, args.scrub).await
+    scrubbing(&url, &times, args.scrub).await
 }
 
 /// A few cold seeks, each told in full.
-async fn traced(product: &Product, start_ms: u64) -> Result<()> {
-    let browser = browser().await?;
+async fn traced(url: &str, start_ms: u64) -> Result<()> {
+    let browser = Browser::open(1440, 900, false).await?;
     trace::listen(&browser).await?;
-    browser.go(&product.player_url("day")).await?;
+    browser.go(url).await?;
     browser.ready().await?;
     browser.player(SEEK_TO).await?;
     for hour in (2..8).chain(2..8) {
         trace::seek(&browser, start_ms + hour * HOUR_MS + minute_of(7, hour)).await?;
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
     browser.close().await
 }
 
-/// A fresh browser, its network held to 20 Mbit/s and 40 ms.
-async fn browser() -> Result<Browser> {
-    let browser = Browser::open(1440, 900, false).await?;
-    browser.cdp("Network.enable", json!({})).await?;
-    let conditions = json!({
-        "offline": false, "latency": 40,
-        "downloadThroughput": 2_500_000, "uploadThroughput": 2_500_000,
-    });
-    browser.cdp("Network.emulateNetworkConditions", conditions).await?;
-    Ok(browser)
-}
-
 /// From the click on a link to the first exact picture, page and program included.
-async fn opening(product: &Product) -> Result<()> {
+async fn opening(url: &str) -> Result<()> {
     let watch = "const timer = setInterval(() => {
         const p = document.querySelector('deskreel-player');
         if (p && p.exact) { window.firstExact = performance.now(); clearInterval(timer); }
@@ -119,10 +112,10 @@ async fn opening(product: &Product) -> Result<()> {
     }, 100);";
     let mut took = Vec::new();
     for _ in 0..5 {
-        let browser = browser().await?;
+        let browser = Browser::open(1440, 900, false).await?;
         let script = json!({ "source": watch });
         browser.cdp("Page.addScriptToEvaluateOnNewDocument", script).await?;
-        browser.go(&product.player_url("day")).await?;
+        browser.go(url).await?;
         browser.ready().await?;
         let seen = browser
             .player(
@@ -188,7 +181,7 @@ fn minute_of(first: u64, hour: u64) -> u64 {
 
 /// Seeks to every hour of the day once, each as cold as can be: nothing of it was ever fetched. Then
 /// again to the same moments, warm.
-async fn seeks(product: &Product, start_ms: u64, backward: bool) -> Result<Vec<f64>> {
+async fn seeks(url: &str, start_ms: u64, backward: bool) -> Result<Vec<f64>> {
     let (mut cold, mut warm, mut longest) = (Vec::new(), Vec::new(), 0.0_f64);
     for minute in [7, 38] {
         let mut times: Vec<u64> =
@@ -196,8 +189,8 @@ async fn seeks(product: &Product, start_ms: u64, backward: bool) -> Result<Vec<f
         if backward {
             times.reverse();
         }
-        let browser = browser().await?;
-        browser.go(&product.player_url("day")).await?;
+        let browser = Browser::open(1440, 900, false).await?;
+        browser.go(url).await?;
         browser.ready().await?;
         browser.player(SEEK_TO).await?;
         // One by one: a script may take a minute.
@@ -232,9 +225,9 @@ async fn seeks(product: &Product, start_ms: u64, backward: bool) -> Result<Vec<f
 }
 
 /// Moments a second while scrubbing over what is cached, and memory after random scrubbing.
-async fn scrubbing(product: &Product, times: &[u64], seconds: u64) -> Result<()> {
-    let browser = browser().await?;
-    browser.go(&product.player_url("day")).await?;
+async fn scrubbing(url: &str, times: &[u64], seconds: u64) -> Result<()> {
+    let browser = Browser::open(1440, 900, false).await?;
+    browser.go(url).await?;
     browser.ready().await?;
     let some: Vec<u64> = times[4_000.min(times.len() / 2)..].iter().take(60).copied().collect();
     let (first, last) = (times[0], times[times.len() - 1]);
