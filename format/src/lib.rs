@@ -17,6 +17,7 @@ pub mod links;
 pub mod manifest;
 pub mod pack;
 pub mod picture;
+pub mod pixels;
 pub mod roll;
 pub mod seek;
 pub mod segment;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use deskreel_format::grid::Rect;
 use deskreel_format::manifest::Screen;
-use deskreel_format::picture::{is_same, rgb_to_rgba, rgba_to_rgb};
+use deskreel_format::pixels::{is_same, rgb_to_rgba, rgba_to_rgb};
 use deskreel_format::{
     Digest, FormatError, Grid, Layout, Manifest, Pack, SurfaceInfo, TileRef, TileSize,
 };

@@ -312,7 +312,7 @@ impl Transfer {
     fn start(&mut self, id: TransferId, stream: &StreamName) -> Output {
         (self.state, self.started) = (State::Flying, self.urgency);
         if let Job::Index(_, had) = &self.job {
-            let (from, is_piece) = (had.len() as u64, self.urgency == Urgency::Someday);
+            let (from, is_piece) = (had.len() as u64, self.urgency >= Urgency::Soon);
             let end = if is_piece { from + PIECE_BYTES - 1 } else { END_OF_INDEX };
             self.range = (is_piece || from > 0).then_some((from, end));
         }
