@@ -448,7 +448,9 @@ export class DeskreelPlayer extends HTMLElement {
       reject(new DOMException("the player was closed", "AbortError"));
     }
     this.#answers.clear();
-    this.#view.setMonitors([]);
+    if (this.#view.monitors.length > 0) {
+      this.#view.setMonitors([]);
+    }
   }
 
   #hear(name, detail) {

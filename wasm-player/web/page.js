@@ -16,10 +16,14 @@ import { clock, date } from "./times.js";
 const byId = (id) => document.getElementById(id);
 const player = byId("player");
 const states = new States();
+const streams = new Streams(player, states);
+states.loading("");
+openLink();
+// Before anything else is made, what the link names is asked for.
+await null;
 const timeline = new Timeline(player);
 const selection = new Selection(player);
 const regions = new Regions(player, timeline);
-const streams = new Streams(player, states);
 const commands = commandsOf({ player, timeline, selection, regions, wall: () => streams.toggleWall() });
 
 window.deskreel = player;
@@ -268,14 +272,13 @@ for (const name of ["pointermove", "pointerdown", "keydown", "fullscreenchange"]
 function frame() {
   if (!player.paused) {
     showTime();
+    requestAnimationFrame(frame);
   }
-  requestAnimationFrame(frame);
 }
+
+player.addEventListener("play", frame);
 
 player.playbackRate = Number(byId("speed").value);
 enable(false);
-states.loading("");
-openLink();
-frame();
 setInterval(showHealth, 1000);
 streams.find();

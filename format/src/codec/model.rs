@@ -50,6 +50,7 @@ pub(super) trait Codes<C: Side>: Model {
 
 /// Codes the pixels `from..to` of the current row: runs that continue a flat area at once, all others
 /// singly. A writer has put the true colours there; a reader finds them there afterwards.
+#[inline(never)]
 pub(super) fn span<C: Side, M: Codes<C>>(model: &mut M, coder: &mut C, from: usize, to: usize) {
     let [mut row, up, up2] = std::mem::take(&mut model.rows().lines);
     let end = to + BORDER;

@@ -95,6 +95,19 @@ impl Compositor {
         self.size
     }
 
+    /// Makes surfaces of this layout, black, unless those that there are have it; whether it did. That
+    /// takes time for large ones, which waiting for their tiles leaves.
+    ///
+    /// # Errors
+    /// [`FormatError`] when a surface has an impossible size.
+    pub fn prepare(&mut self, layout: &Layout, tile: TileSize) -> Result<bool, FormatError> {
+        let is_same = self.layout.as_ref().is_some_and(|(l, t)| l == layout && *t == tile);
+        if !is_same {
+            self.lay_out(layout, tile)?;
+        }
+        Ok(!is_same)
+    }
+
     /// Shows a moment. Tiles of packs that `packs` does not know become holes. A pack comes with a number
     /// that is not 0 and that no other decoded pack ever had.
     ///
@@ -112,11 +125,7 @@ impl Compositor {
         else {
             return Ok(frame);
         };
-        let is_same = self.layout.as_ref().is_some_and(|(l, t)| l == layout && *t == manifest.tile);
-        if !is_same {
-            self.lay_out(layout, manifest.tile)?;
-            frame.resized = true;
-        }
+        frame.resized = self.prepare(layout, manifest.tile)?;
         let (last_number, mut last) = std::mem::take(&mut self.last);
         if last_number != *number || last.len() != screen.cells.len() {
             last.clear();

@@ -2,7 +2,8 @@
 //!
 //! The newest segments and all indexes are listed at once: for a stream that is being recorded, that
 //! places the window, and tells for each of its hours whether there is an index to read or segments
-//! to list. For an old stream, short listings by date and hour lead to its newest hour first.
+//! to list. For a stream that rests, so do the segments since its newest index. For an old one without
+//! indexes, short listings by date and hour lead to its newest hour first.
 
 use std::collections::BTreeSet;
 
@@ -28,9 +29,10 @@ const LATE_MS: u64 = 1_500;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Phase {
-    /// The newest segments, after a key, and the indexes.
+    /// The newest segments, and the indexes.
     Opening {
-        after: Option<String>,
+        since: Since,
+        is_asked: bool,
         indexes_listed: bool,
     },
     Dates {
@@ -61,9 +63,30 @@ pub struct Discovery {
     looking: Option<String>,
 }
 
+/// Since when segments are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Since {
+    /// For a stream that is being recorded.
+    JustNow,
+    /// For one that rests: the hour after its newest index. There are few.
+    AfterIndex,
+    /// Or the hour of that index.
+    Index,
+}
+
+impl Since {
+    fn earlier(self) -> Option<Self> {
+        match self {
+            Self::JustNow => Some(Self::AfterIndex),
+            Self::AfterIndex => Some(Self::Index),
+            Self::Index => None,
+        }
+    }
+}
+
 impl Phase {
     fn start() -> Self {
-        Self::Opening { after: None, indexes_listed: false }
+        Self::Opening { since: Since::JustNow, is_asked: false, indexes_listed: false }
     }
 
     fn walk() -> Self {
@@ -117,11 +140,15 @@ impl Discovery {
     ) {
         match &mut self.phase {
             Phase::Opening { .. } if now_ms < self.look_at_ms => {}
-            Phase::Opening { after, indexes_listed } => {
-                if self.looking.is_none() && after.is_none() {
-                    let from = stream.segments_from(wall_ms.saturating_sub(LOOK_BACK_MS));
-                    *after = Some(from.clone());
-                    self.looking = Some(from);
+            Phase::Opening { since, is_asked, indexes_listed } => {
+                if !std::mem::replace(is_asked, true) {
+                    let newest_index_ms = self.indexes.last().copied().unwrap_or_default();
+                    let from_ms = match since {
+                        Since::JustNow => wall_ms.saturating_sub(LOOK_BACK_MS),
+                        Since::AfterIndex => newest_index_ms.saturating_add(HOUR_MS),
+                        Since::Index => newest_index_ms,
+                    };
+                    self.looking = Some(stream.segments_from(from_ms));
                 }
                 if let Some(after) = &self.looking {
                     transfers.want_list(Job::News(after.clone()), Urgency::Now);
@@ -190,12 +217,19 @@ impl Discovery {
 
     /// Both first listings are here: there is something new, or an old stream has to be looked for.
     fn open(&mut self, wall_ms: u64, timeline: &mut Timeline) {
-        let Phase::Opening { after: Some(_), indexes_listed: true } = self.phase else { return };
+        let Phase::Opening { since, is_asked: true, indexes_listed: true } = self.phase else {
+            return;
+        };
         if self.looking.is_some() {
             return;
         }
         let Some(newest) = timeline.newest() else {
-            self.phase = Phase::walk();
+            let earlier = since.earlier().filter(|_| !self.indexes.is_empty());
+            self.phase = earlier.map_or_else(Phase::walk, |since| Phase::Opening {
+                since,
+                is_asked: false,
+                indexes_listed: true,
+            });
             return;
         };
         self.place(wall_ms, timeline);

@@ -94,6 +94,35 @@ fn a_whole_day_opens_with_few_requests_and_bytes() {
 }
 
 #[test]
+fn a_day_that_is_over_is_found_by_its_newest_index() {
+    let day = day(2_000, 1);
+    let mut driver = Driver::new(day.bucket.clone(), config());
+    driver.now_ms = day.shots.last().unwrap().time_ms + 30 * HOUR_MS;
+    driver.input(Input::Tick);
+    let mut turns = 0;
+    while driver.shown().is_none() && turns < 20 {
+        turns += 1;
+        let asked: Vec<_> = driver.pending.drain(..).collect();
+        asked.iter().for_each(|request| driver.answer(request));
+    }
+    // What is new and the indexes, the newest segments, the newest of them, and what it needs.
+    assert!(turns <= 4, "{turns} round trips");
+    driver.settle();
+    driver.assert_shows(&day.shots[1_999]);
+    day.assert_lists_all(&driver);
+    // An index of a time without segments leads nowhere, and the stream is found all the same.
+    let mut other = day.bucket.clone();
+    let index = other.objects[&stream().index_key(day.hours[0])].clone();
+    other.put(
+        &stream().index_key(day.shots[1_999].time_ms / HOUR_MS * HOUR_MS + 5 * HOUR_MS),
+        index,
+    );
+    let mut driver = Driver::opened(other, config());
+    driver.pass(1_000);
+    driver.assert_shows(&day.shots[1_999]);
+}
+
+#[test]
 fn every_moment_of_an_indexed_day_is_exact_in_any_order() {
     for per_segment in [1, 7] {
         let day = day(1_300, per_segment);

@@ -43,6 +43,7 @@ impl Player {
                     }
                     if !self.gather(key, Urgency::Now) {
                         self.show_nearest(key.time_ms);
+                        self.make_room(key);
                         self.wait(now_ms, key.time_ms);
                         return None;
                     }
@@ -230,8 +231,7 @@ impl Player {
             }
         };
         if frame.resized {
-            let (width, height) = self.compositor.size();
-            self.outputs.push_back(Output::Resize { width, height });
+            self.tell_size();
         }
         for (surface, rects) in frame.dirty {
             self.outputs.push_back(Output::Draw { surface, rects });
@@ -240,6 +240,29 @@ impl Player {
         // What is around it is to be looked at anew.
         self.told.around_version = u64::MAX;
         Some(failures)
+    }
+
+    /// Before anything is shown: while the tiles of the first picture are on their way.
+    fn make_room(&mut self, key: MomentKey) {
+        if self.shown.is_some() {
+            return;
+        }
+        let Some(sheet) = self.sheets.peek(&key.segment) else { return };
+        let manifest = &sheet.manifest;
+        let layout = manifest.moments.get(key.index).map(|moment| moment.layout as usize);
+        let Some(layout) = layout.and_then(|layout| manifest.layouts.get(layout)) else { return };
+        if compositor::pixels(layout) > self.config.max_pixels {
+            return;
+        }
+        // What is wrong with it is told when it is to be shown.
+        if let Ok(true) = self.compositor.prepare(layout, manifest.tile) {
+            self.tell_size();
+        }
+    }
+
+    fn tell_size(&mut self) {
+        let (width, height) = self.compositor.size();
+        self.outputs.push_back(Output::Resize { width, height });
     }
 
     /// While the moment that a seek goes to is on its way: the one nearest to it that is here whole, if
