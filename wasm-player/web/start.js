@@ -4,12 +4,13 @@ import init, { startDecoders } from "./player.js";
 
 /** The program is here. */
 let isReady = false;
+const running = init();
 /** Workers start while the program is still on its way. */
 const count = Math.min(4, navigator.hardwareConcurrency || 2);
 const early = Array.from({ length: count }, startEarly);
 
 /** The program, once it runs. */
-export const program = init().then((module) => {
+export const program = running.then((module) => {
   startDecoders(() => early.shift()?.() ?? spawnDecoder(), loadCodecs, count);
   isReady = true;
   return module;

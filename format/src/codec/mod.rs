@@ -63,6 +63,24 @@ impl Codec {
         }
     }
 
+    /// Decodes noise, of `seed`, and forgets what came of it: where code is compiled as it is used, and
+    /// well when it is used much, the first pack does not wait for that. A few milliseconds' work.
+    pub fn rehearse(self, seed: u32) {
+        let mut state = u64::from(seed);
+        let mut noise: Vec<u8> = std::iter::repeat_with(|| {
+            // The constants of Knuth's MMIX.
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        })
+        .take(16_384)
+        .collect();
+        noise[0] = payload::SQUARE;
+        // Noise does not end where it should; there is nobody to tell.
+        let _ = self.decode(&noise, TileSize::ALL[1], 64);
+    }
+
     pub(crate) fn encode(
         self,
         tile: TileSize,

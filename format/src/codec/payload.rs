@@ -12,7 +12,7 @@ use super::sheet::Sheet;
 pub const TILE_EDGES: [u32; 5] = [8, 16, 32, 64, 128];
 
 /// First byte of a payload: the tiles lie row by row in a square.
-const SQUARE: u8 = 0;
+pub(super) const SQUARE: u8 = 0;
 /// First byte of a payload: the tiles lie as on the screen; size and presence follow.
 const SCREEN: u8 = 1;
 

@@ -66,3 +66,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn noise_is_decoded_and_forgotten() {
+    for codec in Codec::ALL {
+        (0..20).for_each(|seed| codec.rehearse(seed));
+    }
+}

@@ -101,7 +101,10 @@ fn start(spawn: &Function, number: usize) -> Result<Member, JsValue> {
     worker.set_onmessage(Some(heard.as_ref().unchecked_ref()));
     worker.set_onerror(Some(failed.as_ref().unchecked_ref()));
     worker.set_onmessageerror(Some(garbled.as_ref().unchecked_ref()));
-    worker.post_message(&object(&[("module", wasm_bindgen::module())]))?;
+    // Compiled code is shared: one worker is enough to rehearse.
+    let rehearses = (number == 0).into();
+    worker
+        .post_message(&object(&[("module", wasm_bindgen::module()), ("rehearses", rehearses)]))?;
     let _listeners = [heard, failed, garbled];
     Ok(Member { worker, state: State::Starting, bytes: 0, _listeners })
 }
@@ -228,6 +231,12 @@ pub fn decode_pack(bytes: Vec<u8>, tile: u32, tiles: u32) -> Result<Vec<u8>, JsV
     let place = PackRef { segment, offset: 0, len: bytes.len() as u32, tiles };
     let decoded = DecodeJob { place, tile, bytes }.decode(&Config::limits());
     decoded.map_err(|error| error.to_string().into())
+}
+
+/// What a worker does until the first pack comes: decodes noise.
+#[wasm_bindgen]
+pub fn rehearse(seed: u32) {
+    Codec::DEFAULT.rehearse(seed);
 }
 
 /// Whether a pack has another than the usual codec: the module `codecs.js` decodes it, this one does not.
