@@ -89,7 +89,8 @@ fn an_index_comes_in_pieces_until_somebody_waits_for_it() {
     }
     let (started, _) = line.turn(index(Urgency::Now));
     assert_eq!(started[0].range, Some((3 * PIECE, u64::from(u32::MAX))));
-    // Wanted from the first, it comes whole.
+    // What will be shown soon is not waited for; what is wanted from the first comes whole.
+    assert_eq!(Line::new().turn(index(Urgency::Soon)).0[0].range, Some((0, PIECE - 1)));
     assert_eq!(Line::new().turn(index(Urgency::Timeline)).0[0].range, None);
 }
 
