@@ -269,10 +269,14 @@ for (const name of ["pointermove", "pointerdown", "keydown", "fullscreenchange"]
   document.addEventListener(name, stir);
 }
 
+let nextFrame = 0;
+
+/** The clock goes on with every frame while the player plays. */
 function frame() {
+  cancelAnimationFrame(nextFrame);
   if (!player.paused) {
     showTime();
-    requestAnimationFrame(frame);
+    nextFrame = requestAnimationFrame(frame);
   }
 }
 

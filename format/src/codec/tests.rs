@@ -70,6 +70,7 @@ proptest! {
 #[test]
 fn noise_is_decoded_and_forgotten() {
     for codec in Codec::ALL {
-        (0..20).for_each(|seed| codec.rehearse(seed));
+        // More than a worker comes to.
+        (0..200).for_each(|seed| codec.rehearse(seed));
     }
 }
