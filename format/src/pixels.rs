@@ -6,9 +6,9 @@
 #[cfg_attr(not(all(target_arch = "wasm32", target_feature = "simd128")), path = "pixels/plain.rs")]
 mod block;
 
-/// Pixels of red, green, blue of sixteen pixels.
+/// Bytes of sixteen pixels of red, green, blue.
 const RGB: usize = 48;
-/// The same with a fourth byte.
+/// Bytes of as many with a fourth.
 const RGBA: usize = 64;
 
 /// Copies pixels of red, green, blue to pixels of red, green, blue, 255; as many as both have room for.

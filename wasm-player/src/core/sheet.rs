@@ -5,7 +5,7 @@ mod copies;
 use std::sync::Arc;
 
 use deskreel_format::manifest::INDEX_WRITER;
-use deskreel_format::{Digest, Manifest, Moment, PackRef, SegmentId, StreamName};
+use deskreel_format::{Digest, Layout, Manifest, Moment, PackRef, SegmentId, StreamName};
 
 pub use copies::{Copies, Copy};
 
@@ -58,6 +58,12 @@ impl Sheet {
     /// The equal tiles that it names.
     pub fn copies(&self) -> &Arc<Copies> {
         &self.copies
+    }
+
+    /// The layout of moment `index`; `None` if there is no such moment.
+    pub fn layout(&self, index: usize) -> Option<&Layout> {
+        let moment = self.manifest.moments.get(index)?;
+        self.manifest.layouts.get(moment.layout as usize)
     }
 
     /// The packs that moment `index` takes; none if there is no such moment.

@@ -201,8 +201,7 @@ impl Player {
         let (number, sheet) = self.sheets.peek_numbered(&key.segment)?;
         let object = object_key(&self.config.stream, key.segment);
         let manifest = &sheet.manifest;
-        let layout = manifest.moments.get(key.index).map(|moment| moment.layout as usize);
-        let pixels = layout.and_then(|l| manifest.layouts.get(l)).map_or(0, compositor::pixels);
+        let pixels = sheet.layout(key.index).map_or(0, compositor::pixels);
         if pixels > self.config.max_pixels {
             self.timeline.unreadable(key.segment);
             let limit = self.config.max_pixels;
@@ -248,14 +247,12 @@ impl Player {
             return;
         }
         let Some(sheet) = self.sheets.peek(&key.segment) else { return };
-        let manifest = &sheet.manifest;
-        let layout = manifest.moments.get(key.index).map(|moment| moment.layout as usize);
-        let Some(layout) = layout.and_then(|layout| manifest.layouts.get(layout)) else { return };
+        let Some(layout) = sheet.layout(key.index) else { return };
         if compositor::pixels(layout) > self.config.max_pixels {
             return;
         }
         // What is wrong with it is told when it is to be shown.
-        if let Ok(true) = self.compositor.prepare(layout, manifest.tile) {
+        if let Ok(true) = self.compositor.prepare(layout, sheet.manifest.tile) {
             self.tell_size();
         }
     }
